@@ -1,0 +1,116 @@
+"""What a workload is to a cell: an ASGI app, tables, an administrator's verbs, and (if it has sockets) sessions.
+
+The runtime calls these and knows nothing of what they do. Chat is one workload; `examples/` may hold others.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.runtime.log import Change, LoggedEvent
+from cells.runtime.tenancy import TenantScope
+
+R = TypeVar("R")
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TENANT_KEY = "waggle.tenant"
+"""Where the ASGI scope holds the `Tenant` of a request."""
+
+
+class Tenant(Protocol):
+    """All that a request may touch: one workspace's rows and its log. Made by the runtime, one a request."""
+
+    @property
+    def scope(self) -> TenantScope: ...
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes of this workspace, for signatures; they travel with it."""
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A read-only transaction that sees this workspace's rows alone (row-level security)."""
+
+    async def commit(self, change: Change[R]) -> R:
+        """Apply a change under the fence, in one transaction with the events it appends; returns after COMMIT.
+
+        Raises what the change raises (nothing is stored then), or NotExecuted.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A client's WebSocket upgrade as the router saw it."""
+
+    path: str
+    query: Mapping[str, str]
+    headers: Sequence[tuple[bytes, bytes]]
+    client: str
+    scheme: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A session let in: whose it is, and what the socket is told first (hello)."""
+
+    user_id: str
+    messages: Sequence[str] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A session turned away before the upgrade, with an HTTP status (401, 403, 404)."""
+
+    status: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouping:
+    """A user's sessions enter or leave a group, from the event that says so on."""
+
+    user_id: str
+    group: str
+    joined: bool
+
+
+class Sessions(Protocol):
+    """What the gateway asks of a workload with sockets."""
+
+    async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused: ...
+
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
+        """Every group the user's sessions belong to now, read inside the snapshot of `connection`."""
+
+    def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
+        """How this event changes groups; empty for most. Pure."""
+
+    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[str]:
+        """A text frame from the client; returns what to send back on this socket alone."""
+
+
+Command = Callable[[Tenant, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""An administrator's verb: JSON object in, JSON object out; refuses by raising a DomainError-like with `.code`."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    tables: MetaData
+    app: ASGIApp
+    commands: Mapping[str, Command]
+    admit: Command
+    """Called once when a workspace is admitted, with AdmitRequest.arguments plus workspace name and subdomain; must be idempotent."""
+    sessions: Sessions | None = None
+    lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
+
+
+Events = AsyncIterator[LoggedEvent]
