@@ -81,8 +81,7 @@ class RouteTable:
     def replace(self, registry_id: str, version: int, routes: Iterable[Route], cells: Iterable[CellEntry]) -> None:
         """Take a whole snapshot. What a cell taught us (a higher epoch) outlives a snapshot of the same registry."""
         before, before_cells = self._routes, self._cells
-        same = registry_id == self.registry_id
-        kept = {w: r for w, r in before.items() if same}
+        kept = before if registry_id == self.registry_id else {}
         self._routes, self._subdomains = {}, {}
         self._cells = {c.name: c for c in cells if c.state != "retired"}
         for route in routes:
