@@ -8,7 +8,7 @@ from typing import Protocol
 from protos.tunnel.v1 import tunnel_pb2
 
 
-class LinkFull(Exception):  # noqa: N818 - a state of the link that the sender must answer, not a fault
+class LinkFull(Exception):
     """The router behind this link does not keep up: its queue holds all the bytes it may. Nothing was queued."""
 
 
@@ -32,7 +32,7 @@ class Link(Protocol):
 class SessionDoor(Protocol):
     """Takes the session frames of every link. Handlers that are not `async` return at once and never raise."""
 
-    async def on_open(self, link: Link, stream: int, open: tunnel_pb2.Open) -> None:  # noqa: A002 - the frame's own name
+    async def on_open(self, link: Link, stream: int, open: tunnel_pb2.Open) -> None:
         """Answer with `Opened` or `Refusal` on `stream`. Runs in a task of its own, cancelled when the session is closed first."""
 
     def on_message(self, link: Link, stream: int, message: tunnel_pb2.Message) -> None: ...
