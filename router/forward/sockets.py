@@ -1,0 +1,25 @@
+"""A client's WebSocket as the forwarder sees it, and the session that the edge holds for it."""
+
+from typing import Protocol
+
+
+class SocketSink(Protocol):
+    """Where what the cell says goes. The edge implements it; both methods return at once and never raise."""
+
+    def send(self, text: str) -> bool:
+        """Queue a text message. False: the socket does not keep up and its buffer is full; the session is then closed."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket after what is queued. Called at most once, and never after `Session.close`."""
+
+
+class Session(Protocol):
+    """One client's socket, followed by the forwarder through lost processes and moves."""
+
+    def send_text(self, text: str) -> bool:
+        """A message from the client. False: it cannot be taken now (the tunnel is full); the edge closes with 1013."""
+
+    def send_binary(self, data: bytes) -> bool: ...
+
+    def close(self, code: int, reason: str) -> None:
+        """The client's socket is gone. May be called more than once."""
