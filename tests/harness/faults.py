@@ -2,8 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
 def kill(pid: int) -> None:
@@ -19,3 +20,23 @@ def paused(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def held_down(pid_of: Callable[[], int]) -> Iterator[None]:
+    """A process that is killed again each time its supervisor starts it, before it can serve."""
+    released = threading.Event()
+
+    def run() -> None:
+        while not released.wait(0.05):
+            with suppress(ProcessLookupError, FileNotFoundError):
+                kill(pid_of())
+
+    thread = threading.Thread(target=run)
+    kill(pid_of())
+    thread.start()
+    try:
+        yield
+    finally:
+        released.set()
+        thread.join()
