@@ -1,0 +1,44 @@
+"""Which workspace lives in which cell, at which epoch: the rows, the states and the directory's version."""
+
+from control_plane.registry.database import Registry, listening, open_registry
+from control_plane.registry.errors import CellUnknown, Conflict, NameTaken, RegistryError, TransitionRefused, WorkspaceUnknown
+from control_plane.registry.facts import (
+    AuditEntry,
+    Cell,
+    CellEntry,
+    Changes,
+    Heartbeat,
+    Process,
+    Route,
+    RouterSeen,
+    Workspace,
+)
+from control_plane.registry.heartbeats import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT
+from control_plane.registry.states import CellState, WorkspaceState
+from control_plane.registry.workspaces import Draft
+
+__all__ = [
+    "CAPACITY_WORKSPACES_DEFAULT",
+    "REGION_DEFAULT",
+    "AuditEntry",
+    "Cell",
+    "CellEntry",
+    "CellState",
+    "CellUnknown",
+    "Changes",
+    "Conflict",
+    "Draft",
+    "Heartbeat",
+    "NameTaken",
+    "Process",
+    "Registry",
+    "RegistryError",
+    "Route",
+    "RouterSeen",
+    "TransitionRefused",
+    "Workspace",
+    "WorkspaceState",
+    "WorkspaceUnknown",
+    "listening",
+    "open_registry",
+]

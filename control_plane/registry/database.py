@@ -1,0 +1,74 @@
+"""The registry: one engine, one object for each noun."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from control_plane.registry.cells import Cells
+from control_plane.registry.heartbeats import Heartbeats
+from control_plane.registry.records import AdminTokens, Audit, Routers
+from control_plane.registry.versions import CHANNEL, DirectoryRows
+from control_plane.registry.workspaces import Workspaces
+
+CONNECT_TIMEOUT_S = 5.0
+STATEMENT_TIMEOUT_MS = 10_000
+POOL_WAIT_S_MAX = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    cells: Cells
+    heartbeats: Heartbeats
+    workspaces: Workspaces
+    directory: DirectoryRows
+    audit: Audit
+    tokens: AdminTokens
+    routers: Routers
+
+
+@asynccontextmanager
+async def open_registry(url: str, *, pool_size: int = 8) -> AsyncIterator[Registry]:
+    """Connections to the control plane's database, all closed at the end. `url` is postgresql://…"""
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S_MAX,
+        pool_pre_ping=True,
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"statement_timeout": str(STATEMENT_TIMEOUT_MS)}},
+    )
+    try:
+        yield _registry(engine)
+    finally:
+        await engine.dispose()
+
+
+def _registry(engine: AsyncEngine) -> Registry:
+    return Registry(
+        cells=Cells(engine),
+        heartbeats=Heartbeats(engine),
+        workspaces=Workspaces(engine),
+        directory=DirectoryRows(engine),
+        audit=Audit(engine),
+        tokens=AdminTokens(engine),
+        routers=Routers(engine),
+    )
+
+
+@asynccontextmanager
+async def listening(url: str, on_change: Callable[[], None]) -> AsyncIterator[Callable[[], bool]]:
+    """Call `on_change` for each committed change of the directory, by this replica or another.
+
+    Yields a function that says whether the connection still lives; after it says no, nothing more is heard on it.
+    """
+    connection: Any = await asyncpg.connect(make_url(url).set(drivername="postgresql").render_as_string(False), timeout=CONNECT_TIMEOUT_S)
+    try:
+        await connection.add_listener(CHANNEL, lambda *_: on_change())
+        yield lambda: not connection.is_closed()
+    finally:
+        connection.terminate()

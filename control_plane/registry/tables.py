@@ -1,0 +1,105 @@
+"""The control plane's tables. What each column means for routing is said in docs/adr/0008-directory-versions.md."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+registry_metadata = MetaData()
+
+directory = Table(
+    "directory",
+    registry_metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),  # always 1: the row that every change to a route locks
+    Column("registry_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+cells = Table(
+    "cells",
+    registry_metadata,
+    Column("name", Text, primary_key=True),
+    Column("region", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("dedicated", Boolean, nullable=False),
+    Column("capacity_workspaces", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, index=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+cell_processes = Table(
+    "cell_processes",
+    registry_metadata,
+    Column("cell", Text, ForeignKey("cells.name"), primary_key=True),
+    Column("process_id", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("schema_revision", Text, nullable=False),
+    Column("workspaces", Integer, nullable=False),
+    Column("connections", Integer, nullable=False),
+    Column("messages_per_s", Float, nullable=False),
+    Column("database_bytes", BigInteger, nullable=False),
+    Column("heartbeat_at", DateTime(timezone=True), nullable=False),
+)
+
+workspaces = Table(
+    "workspaces",
+    registry_metadata,
+    Column("id", Text, primary_key=True),
+    Column("subdomain", Text, nullable=False, unique=True),
+    Column("cell", Text, ForeignKey("cells.name"), nullable=False, index=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("plan", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("pins", JSONB, nullable=False),
+    Column("owner_email", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("problem", Text, nullable=False),  # why the reconciler could not finish it; empty when all is well
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index("workspaces_version", "version"),
+    Index("workspaces_state", "state"),
+)
+
+routers = Table(
+    "routers",
+    registry_metadata,
+    Column("router_id", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+)
+
+admin_tokens = Table(
+    "admin_tokens",
+    registry_metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+audit = Table(
+    "audit",
+    registry_metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+)

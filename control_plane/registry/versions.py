@@ -1,0 +1,70 @@
+"""One version for the whole directory: the row that each change to a route locks first (ADR 0008)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from chassis.identity import CellName, ProcessId, WorkspaceId
+from control_plane.registry.facts import CellEntry, Changes, Route
+from control_plane.registry.states import CellState, WorkspaceState, route_state
+from control_plane.registry.tables import cell_processes, cells, directory, workspaces
+
+CHANNEL = "waggle_directory"
+"""What replicas LISTEN on; the payload is the new version."""
+
+
+async def next_version(connection: AsyncConnection) -> int:
+    """Take the directory's lock and its next version; call it before any other lock.
+
+    Held until the transaction ends, so versions become visible in their own order, and a rolled-back one is used again.
+    """
+    raised = update(directory).where(directory.c.id == 1).values(version=directory.c.version + 1).returning(directory.c.version)
+    version = int((await connection.execute(raised)).scalar_one())
+    await connection.execute(select(func.pg_notify(CHANNEL, str(version))))
+    return version
+
+
+class DirectoryRows:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    async def changes_since(self, version: int) -> Changes:
+        """Everything changed after `version`, from one snapshot of the database; 0 gives all there is."""
+        async with self._engine.begin() as connection:
+            head = (await connection.execute(select(directory.c.registry_id, directory.c.version))).one()
+            if head.version == version:
+                return Changes(head.registry_id, head.version, (), ())
+            routes = await connection.execute(_routes_after(version))
+            touched = await connection.execute(_cells_after(version))
+            return Changes(head.registry_id, head.version, tuple(_route(row) for row in routes), _entries(touched.all()))
+
+
+def _routes_after(version: int) -> Any:
+    columns = (workspaces.c.id, workspaces.c.subdomain, workspaces.c.cell, workspaces.c.epoch, workspaces.c.state)
+    routed = and_(workspaces.c.version > version, workspaces.c.state != WorkspaceState.CREATING)
+    return select(*columns).where(routed).order_by(workspaces.c.version, workspaces.c.id)
+
+
+def _cells_after(version: int) -> Any:
+    return (
+        select(cells.c.name, cells.c.region, cells.c.state, cell_processes.c.process_id, cell_processes.c.address, cell_processes.c.roles)
+        .select_from(cells.outerjoin(cell_processes))
+        .where(cells.c.version > version)
+        .order_by(cells.c.version, cells.c.name, cell_processes.c.process_id)
+    )
+
+
+def _route(row: Row[Any]) -> Route:
+    state = route_state(WorkspaceState(row.state)) or "gone"
+    return Route(WorkspaceId(row.id), row.subdomain, CellName(row.cell), row.epoch, state)
+
+
+def _entries(rows: Sequence[Row[Any]]) -> tuple[CellEntry, ...]:
+    endpoints: dict[tuple[str, str, str], list[tuple[str, tuple[str, ...], ProcessId]]] = {}
+    for row in rows:
+        of_cell = endpoints.setdefault((row.name, row.region, row.state), [])
+        if row.process_id is not None:
+            of_cell.append((row.address, tuple(row.roles), ProcessId(row.process_id)))
+    return tuple(CellEntry(CellName(name), region, CellState(state), tuple(found)) for (name, region, state), found in endpoints.items())
