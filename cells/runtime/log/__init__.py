@@ -1,0 +1,8 @@
+"""The workspace log (invariants: order, one clock, nothing beside it)."""
+
+from cells.runtime.log.changes import Batch, Change
+from cells.runtime.log.events import EVERYONE, Event, LoggedEvent
+from cells.runtime.log.transaction import Transaction
+from cells.runtime.log.workspace_log import WorkspaceLog
+
+__all__ = ["EVERYONE", "Batch", "Change", "Event", "LoggedEvent", "Transaction", "WorkspaceLog"]

@@ -1,0 +1,34 @@
+"""Which workspaces this cell holds, and the only way to their rows."""
+
+from cells.runtime.tenancy.database import Database, RoleBypassesIsolation, open_database
+from cells.runtime.tenancy.errors import Draining, Frozen, Incoming, Moved, NotExecuted, NotMine, Overloaded, StaleEpoch, Suspended
+from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
+from cells.runtime.tenancy.scope import TenantScope
+from cells.runtime.tenancy.table import TenancyTable
+from cells.runtime.tenancy.tables import TenancyState, runtime_metadata, tenancy, tenant_table
+from cells.runtime.tenancy.transactions import CommitUnknown
+
+__all__ = [
+    "CommitUnknown",
+    "Database",
+    "Draining",
+    "Frozen",
+    "Incoming",
+    "Moved",
+    "NotExecuted",
+    "NotMine",
+    "Overloaded",
+    "RoleBypassesIsolation",
+    "StaleEpoch",
+    "Suspended",
+    "Tenancy",
+    "TenancyState",
+    "TenancyTable",
+    "TenantScope",
+    "open_database",
+    "refusal_of",
+    "runtime_metadata",
+    "tenancy",
+    "tenancy_of",
+    "tenant_table",
+]

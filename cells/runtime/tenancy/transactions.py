@@ -1,0 +1,99 @@
+"""Transactions that see one workspace: BEGIN and the scope travel in one message, so isolation costs no round trip.
+
+The connection is in the driver's AUTOCOMMIT mode; the BEGIN, COMMIT and ROLLBACK said here are the only ones.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from cells.runtime.tenancy.errors import Overloaded
+from cells.runtime.tenancy.scope import TenantScope
+from chassis.errors import WaggleError
+
+ROLLBACK_TIMEOUT_S = 2.0
+RETRY_AFTER_MS = 250
+READ_ONLY = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READ_WRITE = "ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+
+class CommitUnknown(WaggleError):
+    """The connection broke while COMMIT was on its way: the change may or may not be stored. Never sent again by itself."""
+
+    code = "internal_error"
+
+
+def scope_setting(scope: TenantScope) -> str:
+    return f"SET LOCAL waggle.workspace_id = '{scope.workspace_id}'"
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine, mode: str, setting: str) -> AsyncIterator[AsyncConnection]:
+    """Commits when the block ends, rolls back when it raises.
+
+    Raises Overloaded when no connection is to be had (nothing was done), CommitUnknown when the answer to COMMIT was lost.
+    """
+    connection = await _connect(engine)
+    try:
+        await _begin(connection, f"BEGIN {mode}; {setting}")
+        try:
+            yield connection
+        except BaseException:
+            await _roll_back(connection)
+            raise
+        await _commit(connection)
+    finally:
+        await asyncio.shield(connection.close())
+
+
+async def _connect(engine: AsyncEngine) -> AsyncConnection:
+    try:
+        return await engine.connect()
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise Overloaded(f"the database takes no connection: {type(error).__name__}", retry_after_ms=RETRY_AFTER_MS) from error
+
+
+async def _begin(connection: AsyncConnection, statement: str) -> None:
+    try:
+        await (await _driver(connection)).execute(statement)
+    except BaseException as error:
+        await _discard(connection)
+        if isinstance(error, Exception):
+            raise Overloaded(f"no transaction: {type(error).__name__}", retry_after_ms=RETRY_AFTER_MS) from error
+        raise
+
+
+async def _commit(connection: AsyncConnection) -> None:
+    try:
+        answer = await (await _driver(connection)).execute("COMMIT")
+    except BaseException as error:
+        await _discard(connection)
+        if isinstance(error, Exception):
+            raise CommitUnknown(f"the answer to COMMIT was lost: {type(error).__name__}") from error
+        raise
+    if answer != "COMMIT":
+        raise RuntimeError(f"COMMIT answered {answer}: a statement had failed and was passed over")
+
+
+async def _roll_back(connection: AsyncConnection) -> None:
+    """Best effort: a connection that cannot say ROLLBACK is closed, which says the same."""
+    try:
+        async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
+            await (await _driver(connection)).execute("ROLLBACK")
+    except BaseException as error:
+        await _discard(connection)
+        if not isinstance(error, Exception):
+            raise
+
+
+async def _discard(connection: AsyncConnection) -> None:
+    await asyncio.shield(connection.invalidate())
+
+
+async def _driver(connection: AsyncConnection) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
