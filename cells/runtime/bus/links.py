@@ -28,6 +28,9 @@ class Link(Protocol):
     async def drain(self) -> None:
         """Return when half of the queue is free again, or the link is closed."""
 
+    def abort(self, reason: str) -> None:
+        """Break the tunnel now: its router opens the sessions again, each from its last seq. Returns at once; may be called twice."""
+
 
 class SessionDoor(Protocol):
     """Takes the session frames of every link. Handlers that are not `async` return at once and never raise."""
