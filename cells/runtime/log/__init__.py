@@ -2,7 +2,8 @@
 
 from cells.runtime.log.changes import Batch, Change
 from cells.runtime.log.events import EVERYONE, Event, LoggedEvent
+from cells.runtime.log.tenant import LoggedTenant, Tenants
 from cells.runtime.log.transaction import Transaction
 from cells.runtime.log.workspace_log import WorkspaceLog
 
-__all__ = ["EVERYONE", "Batch", "Change", "Event", "LoggedEvent", "Transaction", "WorkspaceLog"]
+__all__ = ["EVERYONE", "Batch", "Change", "Event", "LoggedEvent", "LoggedTenant", "Tenants", "Transaction", "WorkspaceLog"]

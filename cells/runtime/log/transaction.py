@@ -4,7 +4,7 @@ So everything read in it is exact against every other writer of the workspace, a
 """
 
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import ARRAY, BigInteger, Text, TextClause, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
@@ -101,7 +101,7 @@ async def fence(connection: AsyncConnection, scope: TenantScope, clock: Clock) -
     found = (await _locked(connection, scope)).one_or_none()
     if found is None:
         await _refuse(connection, scope)
-    return Transaction(connection, scope, found.seq, found.last_ts_us, clock)  # type: ignore[union-attr]  # _refuse raises
+    return Transaction(connection, scope, found.seq, found.last_ts_us, clock)
 
 
 async def _locked(connection: AsyncConnection, scope: TenantScope) -> Any:
@@ -113,7 +113,7 @@ async def _locked(connection: AsyncConnection, scope: TenantScope) -> Any:
         raise
 
 
-async def _refuse(connection: AsyncConnection, scope: TenantScope) -> None:
+async def _refuse(connection: AsyncConnection, scope: TenantScope) -> NoReturn:
     row = (await connection.execute(select(tenancy).where(tenancy.c.workspace_id == scope.workspace_id))).one_or_none()
     if row is None:
         raise NotMine(scope.workspace_id)

@@ -3,11 +3,15 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
+from cells.runtime.bus import Bus
+from cells.runtime.log.announcements import encode, hear, topic_of
 from cells.runtime.log.changes import Change
 from cells.runtime.log.events import LoggedEvent
 from cells.runtime.log.feed import Feed
@@ -23,19 +27,8 @@ POLL_S = 0.5
 RETRY_S = 0.25
 
 
-class Announcer(Protocol):
-    """What the log needs of the bus: tell other processes, and be told. Either may fail silently: the log is polled as well."""
-
-    def publish(self, events: Sequence[LoggedEvent]) -> None:
-        """Never blocks, never raises."""
-
-    def subscribe(self, workspace_id: WorkspaceId, feed: Feed) -> None: ...
-
-    def unsubscribe(self, workspace_id: WorkspaceId) -> None: ...
-
-
 class WorkspaceLog:
-    def __init__(self, database: Database, bus: Announcer | None, clock: Clock) -> None:
+    def __init__(self, database: Database, bus: Bus | None, clock: Clock) -> None:
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -104,29 +97,35 @@ class WorkspaceLog:
             self._poll = None
 
     async def _read_on(self, scope: TenantScope, feed: Feed, seq: int, ts_us: int) -> list[LoggedEvent]:
-        """What the log holds; never called again at once when it holds nothing though it should (database away, rows purged)."""
-        events: list[LoggedEvent] = []
-        with contextlib.suppress(NotExecuted):
-            events = await self.read(scope, seq, from_ts_us=ts_us)
+        """What the log holds; never called again at once when it holds nothing though it should (rows purged)."""
+        events = await self._read_when_back(scope, seq, ts_us)
         if events:
             feed.hear(events[-1].seq)
         elif feed.head > seq:
             await asyncio.sleep(RETRY_S)
         return events
 
+    async def _read_when_back(self, scope: TenantScope, seq: int, ts_us: int) -> list[LoggedEvent]:
+        while True:
+            try:
+                return await self.read(scope, seq, from_ts_us=ts_us)
+            except (NotExecuted, DBAPIError) as error:
+                self._notes.warning("log not read; trying again", workspace_id=scope.workspace_id, error=str(error))
+                await asyncio.sleep(RETRY_S)
+
     def _on_commit(self, events: Sequence[LoggedEvent]) -> None:
         feed = self._feeds.get(events[0].workspace_id)
         if feed is not None:
             feed.offer(events)
         if self._bus is not None:
-            self._bus.publish(events)
+            self._bus.publish(topic_of(events[0].workspace_id), encode(events))
 
     def _join(self, workspace_id: WorkspaceId) -> Feed:
         feed = self._feeds.get(workspace_id)
         if feed is None:
             feed = self._feeds[workspace_id] = Feed()
             if self._bus is not None:
-                self._bus.subscribe(workspace_id, feed)
+                self._bus.subscribe(topic_of(workspace_id), partial(hear, feed))
         feed.followers += 1
         if self._poll is None:
             self._poll = asyncio.create_task(self._poll_heads())
@@ -137,7 +136,7 @@ class WorkspaceLog:
         if feed.followers == 0:
             del self._feeds[workspace_id]
             if self._bus is not None:
-                self._bus.unsubscribe(workspace_id)
+                self._bus.unsubscribe(topic_of(workspace_id))
 
     async def _poll_heads(self) -> None:
         while self._feeds:

@@ -1,0 +1,49 @@
+"""The runtime's `workload.Tenant`: one workspace's rows and its log, as a request may use them."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.runtime.log.changes import Change
+from cells.runtime.log.workspace_log import WorkspaceLog
+from cells.runtime.tenancy import Database, Tenancy, TenancyTable, TenantScope
+from chassis.identity import WorkspaceId
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedTenant:
+    tenancy: Tenancy
+    scope: TenantScope
+    database: Database
+    log: WorkspaceLog
+
+    @property
+    def secret(self) -> bytes:
+        return self.tenancy.secret
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.database.reading(self.scope)
+
+    async def commit(self, change: Change[R]) -> R:
+        return await self.log.commit(self.scope, change)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """Lets a request at a workspace in, or says why not."""
+
+    table: TenancyTable
+    database: Database
+    log: WorkspaceLog
+
+    def require(self, workspace_id: WorkspaceId, epoch: int) -> LoggedTenant:
+        """Raises NotExecuted where this cell may not work for the workspace at `epoch`."""
+        return self.of(self.table.require(workspace_id, epoch))
+
+    def of(self, tenancy: Tenancy) -> LoggedTenant:
+        """For the runtime's own work on a row it has just read; the fence still decides."""
+        return LoggedTenant(tenancy, tenancy.scope, self.database, self.log)
