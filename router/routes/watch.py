@@ -62,7 +62,7 @@ class DirectoryWatch:
 
     async def _watch_once(self) -> str:
         """One stream, from its start to its end; returns why it ended."""
-        call: WatchCall = self._stub.Watch(None)  # type: ignore[arg-type]  # None: this side writes when it likes
+        call: WatchCall = self._stub.Watch(None)  # None: this side writes when it likes
         try:
             await call.write(self._greeting())
             await self._follow(call)

@@ -1,0 +1,65 @@
+"""Request bodies: read whole when they are small, handed on in chunks when they are not, never without a bound in bytes and time."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class BodyTooLarge(Exception):
+    pass
+
+
+class BodyTooSlow(Exception):
+    pass
+
+
+class ClientGone(Exception):
+    pass
+
+
+class Body:
+    """One request's body. `read_until` first; `rest` then yields everything, what was read included."""
+
+    def __init__(self, receive: Receive, *, bytes_max: int, wait_s: float) -> None:
+        self._receive = receive
+        self._bytes_max = bytes_max
+        self._wait_s = wait_s
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.complete = False
+
+    async def read_until(self, size: int) -> bytes:
+        """What there is, once it is whole or more than `size` bytes. The time allowed is for all of it."""
+        try:
+            async with asyncio.timeout(self._wait_s):
+                while not self.complete and self._size <= size:
+                    self._parts.append(await self._chunk())
+        except TimeoutError as error:
+            raise BodyTooSlow from error
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    async def rest(self) -> AsyncGenerator[bytes, None]:
+        """All of the body, in chunks; each must come within the time allowed."""
+        parts, self._parts = self._parts, []
+        for part in parts:
+            yield part
+        while not self.complete:
+            try:
+                async with asyncio.timeout(self._wait_s):
+                    chunk = await self._chunk()
+            except TimeoutError as error:
+                raise BodyTooSlow from error
+            yield chunk
+
+    async def _chunk(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        self._size += len(chunk)
+        if self._size > self._bytes_max:
+            raise BodyTooLarge
+        self.complete = not message.get("more_body", False)
+        return chunk

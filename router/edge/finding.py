@@ -1,0 +1,41 @@
+"""From what a request says of its workspace to a route, or to the answer that says why there is none."""
+
+from router.edge import answers
+from router.edge.answers import Answer
+from router.edge.head import Head
+from router.edge.identify import Address, address_of, token_in_header, token_in_query, workspace_of
+from router.routes.resolve import DirectoryUnavailable, Resolver
+from router.routes.table import Route
+
+
+class Finder:
+    def __init__(self, resolver: Resolver, domain: str) -> None:
+        self._resolver = resolver
+        self._domain = domain
+
+    def address(self, head: Head) -> Address:
+        return address_of(head.path, head.get(b"host"), self._domain)
+
+    def token(self, head: Head) -> str | None:
+        """The token as far as the header and the query tell."""
+        authorization = head.fields.get(b"authorization")
+        found = None if authorization is None else token_in_header(authorization)
+        return found or token_in_query(head.query)
+
+    async def find(self, address: Address, token: str | None) -> Route | Answer:
+        try:
+            return await self._find(address, token)
+        except DirectoryUnavailable:
+            # Not known here, and nobody to ask: an honest 503 makes clients try again, `invalid_auth` would log them out.
+            return answers.UNAVAILABLE
+
+    async def _find(self, address: Address, token: str | None) -> Route | Answer:
+        if address.workspace_id is not None:
+            return await self._resolver.by_id(address.workspace_id) or answers.TEAM_NOT_FOUND
+        if token is not None:
+            workspace_id = workspace_of(token)
+            route = None if workspace_id is None else await self._resolver.by_id(workspace_id)
+            return route or answers.INVALID_AUTH
+        if address.subdomain is not None:
+            return await self._resolver.by_subdomain(address.subdomain) or answers.TEAM_NOT_FOUND
+        return answers.NOT_AUTHED if address.path.startswith(b"/api/") else answers.NOT_FOUND

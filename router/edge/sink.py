@@ -1,0 +1,87 @@
+"""What goes to one client's socket: bounded, and never waited for by whoever sends."""
+
+import asyncio
+from collections import deque
+
+from prometheus_client import Counter
+
+from router.edge.connection import Send, Wire
+from router.edge.frames import FrameCache
+
+SLOW = 1013
+"""RFC 6455 registry: try again later. The client did not read fast enough."""
+
+DELIVERED = Counter("waggle_router_socket_messages_out", "Text messages handed to clients' connections")
+SLOW_READERS = Counter("waggle_router_slow_readers", "Sockets closed because the client did not keep up")
+
+
+class Sink:
+    """A `SocketSink`. Text goes straight to the connection where the wire is plain and nothing waits; else a writer takes it in turn."""
+
+    def __init__(self, send: Send, wire: Wire | None, frames: FrameCache, *, bytes_max: int, messages_max: int) -> None:
+        self._send = send
+        self._wire = wire
+        self._frames = frames
+        self._bytes_max = bytes_max
+        self._messages_max = messages_max
+        self._queue: deque[str] = deque()
+        self._queued_bytes = 0
+        self._wake = asyncio.Event()
+        self._accepted = False
+        self.closing: tuple[int, str] | None = None
+
+    def send(self, text: str) -> bool:
+        if self.closing is not None:
+            return True  # on its way out: nothing more is owed to it
+        wire = self._wire
+        if self._accepted and not self._queue and wire is not None and wire.plain and wire.open:
+            return self._write_through(wire, text)
+        return self._enqueue(text)
+
+    def close(self, code: int, reason: str) -> None:
+        if self.closing is None:
+            self.closing = (code, reason)
+            self._wake.set()
+
+    def abort(self) -> None:
+        """Cut the connection, where that can be done from here."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    def _write_through(self, wire: Wire, text: str) -> bool:
+        if wire.unsent_bytes() > self._bytes_max:
+            self._drop_slow()
+            return False
+        wire.write_frame(self._frames.of(text))
+        DELIVERED.inc()
+        return True
+
+    def _enqueue(self, text: str) -> bool:
+        self._queued_bytes += len(text)
+        if self._queued_bytes > self._bytes_max or len(self._queue) >= self._messages_max:
+            self._drop_slow()
+            return False
+        self._queue.append(text)
+        self._wake.set()
+        return True
+
+    def _drop_slow(self) -> None:
+        SLOW_READERS.inc()
+        self._queue.clear()
+        self.close(SLOW, "slow reader: reconnect and catch up")
+
+    async def write(self) -> tuple[int, str]:
+        """After the socket was accepted: send what is queued as it comes. Returns the close that ended it."""
+        while True:
+            while self._queue:
+                text = self._queue[0]
+                await self._send({"type": "websocket.send", "text": text})
+                DELIVERED.inc()
+                if self._queue:  # not cleared meanwhile
+                    self._queue.popleft()
+                    self._queued_bytes -= len(text)
+            self._accepted = True
+            if self.closing is not None:
+                return self.closing
+            self._wake.clear()
+            await self._wake.wait()
