@@ -1,0 +1,6 @@
+"""The tunnel's server: frames from a router -> ASGI app in this process -> frames."""
+
+from cells.runtime.ingress.link import RequireTenant
+from cells.runtime.ingress.server import Ingress
+
+__all__ = ["Ingress", "RequireTenant"]

@@ -1,0 +1,82 @@
+"""The app's side of one request: what it receives, and what becomes of what it sends."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Any
+
+import structlog
+
+from cells.runtime.tenancy import NotExecuted
+from cells.runtime.workload import ASGIApp, Scope
+
+_INTERNAL_ERROR = b'{"ok":false,"error":"internal_error"}'
+_JSON = [(b"content-type", b"application/json; charset=utf-8")]
+_log = structlog.get_logger("ingress")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Exchange(ABC):
+    """One request through the app. A subclass says where the body comes from and where the answer goes."""
+
+    def __init__(self) -> None:
+        self.started = False
+        """The app has sent the head of its answer."""
+        self.ended = False
+        self._status = 0
+        self._headers: Headers = []
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Raises NotExecuted where nothing was sent; any other failure of the app is answered 500 and logged."""
+        try:
+            await app(scope, self.receive, self.send)
+        except NotExecuted:
+            if self.started:
+                _log.exception("refused after the answer began", request_id=scope["waggle.request_id"])
+                await self._fail()
+                return
+            raise
+        except Exception:  # noqa: BLE001 - whatever the app raises is answered 500
+            _log.exception("the app failed", request_id=scope["waggle.request_id"], path=scope["path"])
+            await self._fail()
+        else:
+            if not self.ended:
+                _log.error("the app returned without a whole answer", request_id=scope["waggle.request_id"], path=scope["path"])
+                await self._fail()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self.started:
+                raise RuntimeError("the answer began twice")
+            self.started = True
+            self._status, self._headers = message["status"], list(message.get("headers", ()))
+        elif kind == "http.response.body":
+            if self.ended or not self.started:
+                raise RuntimeError("a body where none belongs")
+            last = not message.get("more_body", False)
+            self.ended = last
+            await self._on_body(message.get("body", b""), last)
+        else:
+            raise RuntimeError(f"not an HTTP message: {kind}")
+
+    async def _fail(self) -> None:
+        if not self.ended:
+            self.ended = True
+            await self._on_failure(500, _JSON, _INTERNAL_ERROR)
+
+    @abstractmethod
+    async def receive(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    async def _on_body(self, chunk: bytes, last: bool) -> None: ...
+
+    @abstractmethod
+    async def _on_failure(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer so, where the head has not left yet; cut the body short where it has."""
+
+
+async def never() -> dict[str, Any]:
+    """What `receive` waits for after the body: the client's leaving, which arrives as the task's cancellation."""
+    await asyncio.get_running_loop().create_future()
+    return {"type": "http.disconnect"}

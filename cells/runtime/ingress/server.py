@@ -1,0 +1,146 @@
+"""The tunnel's gRPC service in a cell process."""
+
+import asyncio
+import itertools
+import time
+from typing import Any
+
+import grpc
+import structlog
+
+from cells.runtime.bus.links import SessionDoor
+from cells.runtime.ingress.carried import Carriage, CarriedExchange
+from cells.runtime.ingress.link import DEADLINE_MS_DEFAULT, IN_FLIGHT_MAX, RequireTenant, TunnelLink, Work
+from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, elapsed_s, refusal_of
+from cells.runtime.ingress.scopes import scope_of
+from cells.runtime.tenancy import NotExecuted
+from cells.runtime.workload import ASGIApp
+from chassis.identity import WorkspaceId
+from chassis.stream import FrameStream, StreamBroken, StreamGarbage
+from protos.tunnel.v1 import tunnel_pb2
+
+LINKS_MAX = 256
+SERVICE = "protos.tunnel.v1.Tunnel"
+CONTINUE = (("waggle-continue", "1"),)
+"""Initial metadata of a Carry that was taken: the router sends the body only after it, so a refused body never left the router."""
+_log = structlog.get_logger("ingress")
+_seconds = REQUESTS.labels("carried")
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Ingress:
+    """Serves tunnels: every request goes through `app` in this process, every session to `door`."""
+
+    def __init__(
+        self,
+        *,
+        app: ASGIApp,
+        require_tenant: RequireTenant,
+        door: SessionDoor | None,
+        cell: str,
+        process_id: str,
+        version: str = "",
+        in_flight_max: int = IN_FLIGHT_MAX,
+    ) -> None:
+        self._work = Work(app, require_tenant, door, in_flight_max)
+        self._cell, self._process_id, self._version = cell, process_id, version
+        self._links: dict[int, TunnelLink] = {}
+        self._numbers = itertools.count(1)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the service. Messages pass as bytes, since frames are encoded when they are sent and garbage is ours to judge."""
+        handlers = {
+            "Connect": grpc.stream_stream_rpc_method_handler(self.Connect),
+            "Carry": grpc.stream_stream_rpc_method_handler(self.Carry),
+        }
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
+
+    @property
+    def in_flight(self) -> int:
+        return self._work.in_flight
+
+    async def drain(self, grace_s: float) -> None:
+        """Take nothing new, tell every router, finish what is in flight for at most `grace_s`, then close the tunnels."""
+        self._work.draining = True
+        for link in tuple(self._links.values()):
+            link.go_away("draining", int(grace_s * 1000))
+        give_up_s = time.monotonic() + grace_s
+        while time.monotonic() < give_up_s and not self._idle():  # noqa: ASYNC110 - many counters, looked at rarely
+            await asyncio.sleep(0.02)
+        for link in tuple(self._links.values()):
+            link.close()
+
+    def _idle(self) -> bool:
+        return self._work.in_flight == 0 and not len(self._work.parcels) and all(link.idle for link in self._links.values())
+
+    async def Connect(self, _requests: object, context: Context) -> None:
+        if len(self._links) >= LINKS_MAX:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many tunnels")
+        frames = FrameStream(context, "cell")
+        link = TunnelLink(next(self._numbers), frames, self._work)
+        self._links[link.id] = link
+        if self._work.draining:
+            link.go_away("draining", 0)
+        try:
+            await frames.run(self._hello(), link.on_frame)
+        except StreamGarbage as error:
+            _log.warning("garbage on a tunnel", router=link.router, error=str(error), peer=context.peer())
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "garbage")
+        except StreamBroken as error:
+            _log.info("tunnel broken", router=link.router, error=str(error))
+        finally:
+            del self._links[link.id]
+            await link.lost()
+
+    def _hello(self) -> tunnel_pb2.Hello:
+        return tunnel_pb2.Hello(process_id=self._process_id, cell=self._cell, version=self._version)
+
+    async def Carry(self, _requests: object, context: Context) -> None:
+        carriage = Carriage(context)
+        try:
+            first = await carriage.read() or tunnel_pb2.Chunk()
+            match first.WhichOneof("part"):
+                case "head":
+                    await self._carry(first.head, carriage, context)
+                case "collect":
+                    await self._hand_over(first.collect, carriage, context)
+                case _:
+                    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "neither head nor collect")
+        except StreamGarbage as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except TimeoutError:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "silent for too long")
+
+    async def _carry(self, request: tunnel_pb2.Request, carriage: Carriage, context: Context) -> None:
+        refusal = self._work.refusal()
+        if refusal is not None:
+            await carriage.write(tunnel_pb2.Chunk(refusal=refusal))
+            return
+        began_s = time.perf_counter()
+        self._work.in_flight += 1
+        IN_FLIGHT.inc()
+        try:
+            await self._exchange(request, carriage, context)
+        except NotExecuted as error:
+            await carriage.write(tunnel_pb2.Chunk(refusal=refusal_of(error)))
+        finally:
+            self._work.in_flight -= 1
+            IN_FLIGHT.dec()
+            _seconds.observe(elapsed_s(began_s))
+
+    async def _exchange(self, request: tunnel_pb2.Request, carriage: Carriage, context: Context) -> None:
+        tenant = self._work.require_tenant(WorkspaceId(request.workspace_id), request.epoch)
+        await context.send_initial_metadata(CONTINUE)
+        exchange = CarriedExchange(carriage)
+        async with asyncio.timeout((request.deadline_ms or DEADLINE_MS_DEFAULT) / 1000):
+            await exchange.run(self._work.app, scope_of(request, tenant))
+        if exchange.cut_short:
+            await context.abort(grpc.StatusCode.ABORTED, "the body was cut short")
+
+    async def _hand_over(self, token: str, carriage: Carriage, context: Context) -> None:
+        parcel = self._work.parcels.collect(token)
+        if parcel is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "no such reply waits")
+        elif not await carriage.write_parcel(parcel):
+            await context.abort(grpc.StatusCode.ABORTED, "the body was cut short")
