@@ -84,6 +84,14 @@ class WorkspaceLog:
         finally:
             self._leave(workspace_id, feed)
 
+    async def beyond(self, workspace_id: WorkspaceId, seq: int) -> None:
+        """Return once the log is known to reach past `seq`; noticed as soon as `follow` would."""
+        feed = self._join(workspace_id)
+        try:
+            await feed.beyond(seq)
+        finally:
+            self._leave(workspace_id, feed)
+
     async def settle(self) -> None:
         """Return when every change that was taken has been answered; for a process that stops taking more."""
         for writer in list(self._writers.values()):
