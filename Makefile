@@ -1,0 +1,59 @@
+# Everything runs in .venv, which any target makes first. `make help` lists what there is.
+BIN := .venv/bin
+STAMP := .venv/.installed
+# The first Python that is new enough; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+ARGS ?=
+PROTOS := $(wildcard protos/*/v1/*.proto)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint types format protos bench chaos clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(STAMP) ## start the platform here: control plane, router, two cells, a demo workspace (ARGS="--detach --cells 3")
+	@$(BIN)/waggle up $(ARGS)
+
+down: $(STAMP) ## stop what `make up` started; the data stays
+	@$(BIN)/waggle down $(ARGS)
+
+test: $(STAMP) ## run all tests but chaos; the servers they need are started by them
+	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+
+lint: $(STAMP) ## style, and which package may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(STAMP) ## mypy --strict
+	@$(BIN)/mypy
+
+format: $(STAMP) ## let ruff rewrite what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+protos: $(STAMP) ## generate the code of protos/ again
+	@$(BIN)/python -m grpc_tools.protoc -I . --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
+		--python_out=. --grpc_python_out=. --mypy_out=. --mypy_grpc_out=. $(PROTOS)
+
+bench: $(STAMP) ## measure this machine; tables here, JSON in bench/results/
+	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(STAMP) ## minutes of killing and pausing real processes
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
+
+clean: ## remove the virtual environment and caches (not the data)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+
+# Made again when the dependencies change. One that cannot start (moved, half made) is made anew.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; install one or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "making .venv with $(PYTHON)"; $(PYTHON) -m venv --clear .venv; } \
+		|| { echo "make: $(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "installing the pinned dependencies into .venv"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
