@@ -21,6 +21,8 @@ UNAUTHENTICATED_CALLS = Counter("waggle_rpc_unauthenticated_total", "Calls refus
 # In quotes: gRPC's classes take parameters in their stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable["Handler"]]
+Recognise: TypeAlias = Callable[[str, str], Awaitable[bool]]
+"""(full method name, bearer token) -> whether to let it through; asked only for what is not the cluster's credential."""
 
 
 def server(
@@ -29,12 +31,15 @@ def server(
     message_bytes_max: int = MESSAGE_BYTES_MAX,
     calls_max: int = CALLS_MAX,
     interceptors: "Sequence[grpc.aio.ServerInterceptor[Any, Any]]" = (),
+    recognise: Recognise | None = None,
 ) -> grpc.aio.Server:
     """A server that answers UNAUTHENTICATED without the credential and RESOURCE_EXHAUSTED beyond `calls_max` calls at once.
 
+    `recognise` may let further credentials through, for the methods it chooses (an administrator's own token).
+
     Call it with the event loop running. Raises SettingsError for an empty or short credential.
     """
-    guard = BearerGuard(require_credential(credential, "the cluster token"))
+    guard = BearerGuard(require_credential(credential, "the cluster token"), recognise)
     return grpc.aio.server(
         interceptors=[guard, *interceptors],
         options=server_options(message_bytes_max),
@@ -55,18 +60,22 @@ def listen(server: grpc.aio.Server, address: str, tls: Tls | None = None) -> int
 class BearerGuard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # its parameters exist in the stubs only
     """Lets a call through to its handler only with `authorization: Bearer <credential>`."""
 
-    def __init__(self, credential: str) -> None:
+    def __init__(self, credential: str, recognise: Recognise | None = None) -> None:
         self._expected = f"Bearer {credential}".encode()
+        self._recognise = recognise
 
     async def intercept_service(self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails) -> Handler:
-        if handler_call_details.method.startswith(OPEN_SERVICES) or self._proves(handler_call_details):
+        if handler_call_details.method.startswith(OPEN_SERVICES) or await self._proves(handler_call_details):
             return await continuation(handler_call_details)
         UNAUTHENTICATED_CALLS.inc()
         return _REFUSAL
 
-    def _proves(self, details: grpc.HandlerCallDetails) -> bool:
+    async def _proves(self, details: grpc.HandlerCallDetails) -> bool:
         shown = dict(details.invocation_metadata or ()).get("authorization", "")
-        return hmac.compare_digest(shown.encode() if isinstance(shown, str) else shown, self._expected)
+        text = shown.decode("ascii", "replace") if isinstance(shown, bytes) else shown
+        if hmac.compare_digest(text.encode(), self._expected):
+            return True
+        return self._recognise is not None and text.startswith("Bearer ") and await self._recognise(details.method, text[len("Bearer ") :])
 
 
 async def _refuse(_requests: object, context: "grpc.aio.ServicerContext[Any, Any]") -> Never:

@@ -1,6 +1,6 @@
 """Which workspace lives in which cell, at which epoch: the rows, the states and the directory's version."""
 
-from control_plane.registry.database import Registry, listening, open_registry
+from control_plane.registry.database import DATABASE_AWAY, Registry, listening, open_registry
 from control_plane.registry.errors import CellUnknown, Conflict, NameTaken, RegistryError, TransitionRefused, WorkspaceUnknown
 from control_plane.registry.facts import (
     AuditEntry,
@@ -19,6 +19,7 @@ from control_plane.registry.workspaces import Draft
 
 __all__ = [
     "CAPACITY_WORKSPACES_DEFAULT",
+    "DATABASE_AWAY",
     "REGION_DEFAULT",
     "AuditEntry",
     "Cell",

@@ -7,6 +7,8 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from control_plane.registry.cells import Cells
@@ -18,6 +20,9 @@ from control_plane.registry.workspaces import Workspaces
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_MS = 10_000
 POOL_WAIT_S_MAX = 5.0
+
+DATABASE_AWAY: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What any call of the registry may raise while its database is down, restarting or swamped."""
 
 
 @dataclass(frozen=True, slots=True)

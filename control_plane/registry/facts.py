@@ -90,6 +90,8 @@ class Route:
     cell: CellName
     epoch: int
     state: str
+    version: int
+    """Of the directory, when this was last changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class CellEntry:
     name: CellName
     region: str
     state: CellState
+    version: int
     endpoints: tuple[tuple[str, tuple[str, ...], ProcessId], ...]
     """(address, roles, process) of each process."""
 

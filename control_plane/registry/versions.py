@@ -42,14 +42,23 @@ class DirectoryRows:
 
 
 def _routes_after(version: int) -> Any:
-    columns = (workspaces.c.id, workspaces.c.subdomain, workspaces.c.cell, workspaces.c.epoch, workspaces.c.state)
+    of = workspaces.c
+    columns = (of.id, of.subdomain, of.cell, of.epoch, of.state, of.version)
     routed = and_(workspaces.c.version > version, workspaces.c.state != WorkspaceState.CREATING)
     return select(*columns).where(routed).order_by(workspaces.c.version, workspaces.c.id)
 
 
 def _cells_after(version: int) -> Any:
     return (
-        select(cells.c.name, cells.c.region, cells.c.state, cell_processes.c.process_id, cell_processes.c.address, cell_processes.c.roles)
+        select(
+            cells.c.name,
+            cells.c.region,
+            cells.c.state,
+            cells.c.version,
+            cell_processes.c.process_id,
+            cell_processes.c.address,
+            cell_processes.c.roles,
+        )
         .select_from(cells.outerjoin(cell_processes))
         .where(cells.c.version > version)
         .order_by(cells.c.version, cells.c.name, cell_processes.c.process_id)
@@ -58,13 +67,16 @@ def _cells_after(version: int) -> Any:
 
 def _route(row: Row[Any]) -> Route:
     state = route_state(WorkspaceState(row.state)) or "gone"
-    return Route(WorkspaceId(row.id), row.subdomain, CellName(row.cell), row.epoch, state)
+    return Route(WorkspaceId(row.id), row.subdomain, CellName(row.cell), row.epoch, state, row.version)
 
 
 def _entries(rows: Sequence[Row[Any]]) -> tuple[CellEntry, ...]:
-    endpoints: dict[tuple[str, str, str], list[tuple[str, tuple[str, ...], ProcessId]]] = {}
+    endpoints: dict[tuple[str, str, str, int], list[tuple[str, tuple[str, ...], ProcessId]]] = {}
     for row in rows:
-        of_cell = endpoints.setdefault((row.name, row.region, row.state), [])
+        of_cell = endpoints.setdefault((row.name, row.region, row.state, row.version), [])
         if row.process_id is not None:
             of_cell.append((row.address, tuple(row.roles), ProcessId(row.process_id)))
-    return tuple(CellEntry(CellName(name), region, CellState(state), tuple(found)) for (name, region, state), found in endpoints.items())
+    return tuple(
+        CellEntry(CellName(name), region, CellState(state), version, tuple(found))
+        for (name, region, state, version), found in endpoints.items()
+    )

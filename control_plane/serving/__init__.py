@@ -1,0 +1,1 @@
+"""The control plane's gRPC services and the loops behind them."""

@@ -1,0 +1,97 @@
+"""Composition root of the control plane: registry, view, services, loops; closed in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+
+from chassis.clock import SystemClock
+from chassis.process import Lifecycle, serving_health
+from chassis.rpc import channel, credential_from_file, listen, server
+from control_plane.app.settings import ControlSettings
+from control_plane.provision.interface import Provisioner
+from control_plane.registry import Registry, open_registry
+from control_plane.serving.acknowledgements import Acknowledgements
+from control_plane.serving.admin import AdminService
+from control_plane.serving.audited import Auditor
+from control_plane.serving.callers import Callers
+from control_plane.serving.cell_doors import CellDoors
+from control_plane.serving.commands import Commands
+from control_plane.serving.directory import DirectoryService
+from control_plane.serving.doctor import Doctor
+from control_plane.serving.follow import Follower
+from control_plane.serving.lifecycle import WorkspaceLifecycle
+from control_plane.serving.reconcile import Reconciler
+from control_plane.serving.registration import RegistrationService
+from control_plane.serving.view import DirectoryView
+from protos.admin.v1 import admin_pb2_grpc
+from protos.directory.v1 import directory_pb2_grpc
+
+STOP_GRACE_S = 2.0
+
+
+@asynccontextmanager
+async def control_plane(settings: ControlSettings, provisioner: Provisioner | None) -> AsyncIterator[int]:
+    """Serve; yields the gRPC port. Starts, and answers what it can, with its database away."""
+    credential = credential_from_file(settings.token_file)
+    async with AsyncExitStack() as stack:
+        registry = await stack.enter_async_context(open_registry(settings.database_url, pool_size=settings.database_connections))
+        doors = CellDoors(lambda address: channel(address, credential, settings.tls))
+        stack.push_async_callback(doors.close)
+        view, acknowledgements = DirectoryView(), Acknowledgements()
+        lifecycle = WorkspaceLifecycle(registry, doors)
+        callers = Callers(registry, credential)
+        grpc_server = server(credential, recognise=callers.recognise)
+        admin = AdminService(
+            registry=registry,
+            view=view,
+            acknowledgements=acknowledgements,
+            lifecycle=lifecycle,
+            commands=Commands(registry, doors),
+            doctor=Doctor(registry, acknowledgements, doors),
+            auditor=Auditor(registry, callers),
+            provisioner=provisioner,
+            public_url=settings.public_url,
+            version=version("waggle"),
+        )
+        await _register(grpc_server, registry, view, acknowledgements, admin)
+        port = listen(grpc_server, str(settings.listen), settings.tls)
+        loops = (
+            Follower(view, registry, settings.database_url).run(),
+            acknowledgements.run(registry),
+            Reconciler(registry, lifecycle, SystemClock()).run(),
+        )
+        async with asyncio.TaskGroup() as running:
+            tasks = [running.create_task(loop) for loop in loops]
+            await grpc_server.start()
+            try:
+                yield port
+            finally:
+                await grpc_server.stop(STOP_GRACE_S)
+                for task in tasks:
+                    task.cancel()
+
+
+async def _register(
+    grpc_server: grpc.aio.Server, registry: Registry, view: DirectoryView, acknowledgements: Acknowledgements, admin: AdminService
+) -> None:
+    admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
+    directory_pb2_grpc.add_DirectoryServicer_to_server(DirectoryService(view, acknowledgements), grpc_server)
+    directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry), grpc_server)
+    healthy = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
+    await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
+
+
+async def serve(settings: ControlSettings, provisioner: Provisioner | None, lifecycle: Lifecycle) -> None:
+    """Until told to stop."""
+    async with (
+        serving_health(lifecycle, settings.health.host, settings.health.port),
+        control_plane(settings, provisioner),
+    ):
+        lifecycle.ready()
+        await lifecycle.stopping.wait()

@@ -1,0 +1,137 @@
+"""Admin: what the CLI and the console ask. Each method reads as what it does; auditing and errors are around it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from control_plane.placement import PlacementRefused
+from control_plane.provision.interface import CellSpec, Provisioner
+from control_plane.registry import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT, Registry
+from control_plane.serving.acknowledgements import Acknowledgements
+from control_plane.serving.audited import Auditor, answering
+from control_plane.serving.commands import Commands
+from control_plane.serving.doctor import Doctor, verdict
+from control_plane.serving.lifecycle import Order, WorkspaceLifecycle
+from control_plane.serving.names import check_cell_name, check_word
+from control_plane.serving.refusals import InvalidRequest
+from control_plane.serving.shapes import audit_shape, cell_shape, router_shape, workspace_shape
+from control_plane.serving.view import DirectoryView
+from protos.admin.v1 import admin_pb2, admin_pb2_grpc
+
+PAGE_MAX = 1_000
+PAGE_DEFAULT = 100
+REFERENCE_CHARACTERS_MAX = 100
+CAPACITY_MAX = 1_000_000
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True)
+class AdminService(admin_pb2_grpc.AdminServicer):
+    registry: Registry
+    view: DirectoryView
+    acknowledgements: Acknowledgements
+    lifecycle: WorkspaceLifecycle
+    commands: Commands
+    doctor: Doctor
+    auditor: Auditor
+    provisioner: Provisioner | None
+    public_url: str
+    version: str
+
+    async def CreateWorkspace(self, request: admin_pb2.CreateWorkspaceRequest, context: Context) -> admin_pb2.Workspace:
+        async with self.auditor.action(context, "workspace.create", request.name):
+            order = Order(request.name, request.owner_email, request.region, request.cell, request.plan)
+            made = await self.lifecycle.create(order)
+            return workspace_shape(made.workspace, self.public_url, made.why, made.tokens)
+
+    async def ShowWorkspace(self, request: admin_pb2.WorkspaceRef, context: Context) -> admin_pb2.Workspace:
+        async with answering(context, "workspace.show"):
+            return workspace_shape(await self.registry.workspaces.require(_reference(request)), self.public_url)
+
+    async def ListWorkspaces(self, request: admin_pb2.ListWorkspacesRequest, context: Context) -> admin_pb2.ListWorkspacesReply:
+        async with answering(context, "workspace.list"):
+            limit = _limit(request.limit)
+            rows = await self.registry.workspaces.list(cell=request.cell, after=request.after, limit=limit + 1)
+            page = rows[:limit]
+            after = page[-1].subdomain if len(rows) > limit else ""
+            return admin_pb2.ListWorkspacesReply(workspaces=[workspace_shape(row, self.public_url) for row in page], next=after)
+
+    async def SuspendWorkspace(self, request: admin_pb2.WorkspaceRef, context: Context) -> admin_pb2.Workspace:
+        async with self.auditor.action(context, "workspace.suspend", request.workspace):
+            row = await self.registry.workspaces.require(_reference(request))
+            return workspace_shape(await self.lifecycle.suspend(row), self.public_url)
+
+    async def ResumeWorkspace(self, request: admin_pb2.WorkspaceRef, context: Context) -> admin_pb2.Workspace:
+        async with self.auditor.action(context, "workspace.resume", request.workspace):
+            row = await self.registry.workspaces.require(_reference(request))
+            return workspace_shape(await self.lifecycle.resume(row), self.public_url)
+
+    async def Command(self, request: admin_pb2.CommandRequest, context: Context) -> admin_pb2.CommandReply:
+        async with self.auditor.action(context, request.name, request.workspace):
+            return admin_pb2.CommandReply(result=await self.commands.run(request.workspace, request.name, request.arguments))
+
+    async def CreateCell(self, request: admin_pb2.CreateCellRequest, context: Context) -> admin_pb2.Cell:
+        async with self.auditor.action(context, "cell.create", request.name or "(next)"):
+            _check_cell(request)
+            if self.provisioner is None:
+                raise PlacementRefused("this control plane provisions no cells; start one by hand and it will register itself")
+            capacity = request.capacity_workspaces or CAPACITY_WORKSPACES_DEFAULT
+            region = request.region or REGION_DEFAULT
+            cell = await self.registry.cells.insert(request.name, region, dedicated=request.dedicated, capacity_workspaces=capacity)
+            await self.provisioner.create(CellSpec(name=cell.name, region=cell.region))
+            return cell_shape(cell)
+
+    async def ShowCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Cell:
+        async with answering(context, "cell.show"):
+            return cell_shape(await self.registry.cells.require(request.name[:REFERENCE_CHARACTERS_MAX]))
+
+    async def ListCells(self, request: admin_pb2.ListCellsRequest, context: Context) -> admin_pb2.ListCellsReply:  # noqa: ARG002
+        async with answering(context, "cell.list"):
+            return admin_pb2.ListCellsReply(cells=[cell_shape(cell) for cell in await self.registry.cells.list()])
+
+    async def Status(self, request: admin_pb2.StatusRequest, context: Context) -> admin_pb2.StatusReply:  # noqa: ARG002
+        async with answering(context, "status"):
+            return admin_pb2.StatusReply(
+                version=self.version,
+                directory_version=self.view.version,
+                cells=[cell_shape(cell) for cell in await self.registry.cells.list()],
+                routers=[router_shape(seen) for seen in await self.acknowledgements.everywhere(self.registry)],
+                workspaces=await self.registry.workspaces.count(),
+            )
+
+    async def Doctor(self, request: admin_pb2.WorkspaceRef, context: Context) -> admin_pb2.DoctorReply:
+        async with answering(context, "doctor"):
+            row = await self.registry.workspaces.require(_reference(request))
+            checks = await self.doctor.examine(row)
+            return admin_pb2.DoctorReply(
+                workspace=workspace_shape(row, self.public_url),
+                checks=[admin_pb2.Check(name=check.name, ok=check.ok, detail=check.detail) for check in checks],
+                verdict=verdict(row, checks),
+            )
+
+    async def ListAudit(self, request: admin_pb2.ListAuditRequest, context: Context) -> admin_pb2.ListAuditReply:
+        async with answering(context, "audit.list"):
+            entries = await self.registry.audit.latest(_limit(request.limit))
+            return admin_pb2.ListAuditReply(entries=[audit_shape(entry) for entry in entries])
+
+
+def _reference(request: admin_pb2.WorkspaceRef) -> str:
+    if not request.workspace or len(request.workspace) > REFERENCE_CHARACTERS_MAX:
+        raise InvalidRequest(f"a workspace is named by its id or name, 1 to {REFERENCE_CHARACTERS_MAX} characters")
+    return request.workspace
+
+
+def _limit(asked: int) -> int:
+    if asked > PAGE_MAX:
+        raise InvalidRequest(f"limit {asked} is not allowed; at most {PAGE_MAX}")
+    return asked or PAGE_DEFAULT
+
+
+def _check_cell(request: admin_pb2.CreateCellRequest) -> None:
+    if request.name:
+        check_cell_name(request.name)
+    check_word(request.region, "region")
+    if request.capacity_workspaces > CAPACITY_MAX:
+        raise InvalidRequest(f"capacity {request.capacity_workspaces} is not allowed; at most {CAPACITY_MAX} workspaces")

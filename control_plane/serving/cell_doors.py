@@ -1,0 +1,72 @@
+"""How the control plane talks to a cell: one channel an address, one call with a bound, failures sorted into two kinds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+import grpc
+
+from control_plane.registry import Cell, Process
+from control_plane.serving.refusals import CellAway, CellRefused
+from protos.cell.v1 import cell_pb2_grpc
+
+CHANNELS_MAX = 512
+CLOSE_GRACE_S = 5.0
+
+Stub: TypeAlias = "cell_pb2_grpc.CellAsyncStub"  # in quotes: a class of the stub file only
+T = TypeVar("T")
+
+_AWAY = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNIMPLEMENTED}
+)
+_SAID_NO = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
+)
+
+
+@dataclass
+class CellDoors:
+    dial: Callable[[str], grpc.aio.Channel]
+    _channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def ask(self, cell: Cell, what: Callable[["Stub"], Awaitable[T]]) -> T:
+        """One call to a process of the cell, the freshest first; `what` carries its own timeout. Raises CellAway or CellRefused."""
+        process = _freshest(cell)
+        try:
+            return await what(cell_pb2_grpc.CellStub(self._channel(process.address)))
+        except grpc.aio.AioRpcError as error:
+            said = error.details() or error.code().name
+            if error.code() in _SAID_NO:
+                raise CellRefused(f"{cell.name}: {said}", error.code()) from error
+            if error.code() in _AWAY:
+                raise CellAway(f"cell {cell.name} at {process.address} does not answer: {said}") from error
+            raise CellAway(f"cell {cell.name} at {process.address} failed: {error.code().name} {said}") from error
+
+    def _channel(self, address: str) -> grpc.aio.Channel:
+        found = self._channels.pop(address, None) or self.dial(address)
+        self._channels[address] = found  # the one used last stands last
+        if len(self._channels) > CHANNELS_MAX:
+            oldest = self._channels.pop(next(iter(self._channels)))
+            closing = asyncio.create_task(oldest.close(CLOSE_GRACE_S))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        return found
+
+    async def close(self) -> None:
+        for channel in self._channels.values():
+            await channel.close(None)
+        await asyncio.gather(*self._closing)
+
+
+def _freshest(cell: Cell) -> Process:
+    if not cell.processes:
+        raise CellAway(f"cell {cell.name} has no process; none of it was ever heard of")
+    return min(cell.processes, key=lambda process: process.heartbeat_age_s)

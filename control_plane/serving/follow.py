@@ -1,0 +1,54 @@
+"""Keeps the view current: told by NOTIFY at once, and asks by itself in case nobody told."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from chassis.backoff import Backoff
+from control_plane.registry import DATABASE_AWAY, Registry, listening
+from control_plane.serving.view import DirectoryView
+
+POLL_S = 1.0
+RECONNECT = Backoff(first_s=0.1, limit_s=2.0)
+
+log = structlog.get_logger("control_plane.directory")
+
+
+@dataclass
+class Follower:
+    view: DirectoryView
+    registry: Registry
+    url: str
+    poll_s: float = POLL_S
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def refresh(self) -> None:
+        """Read what the database has beyond the view."""
+        self.view.apply(await self.registry.directory.changes_since(self.view.version))
+
+    async def run(self) -> None:
+        """Until cancelled. While the database is away the view stays as it was, and is served."""
+        failures = 0
+        while True:
+            try:
+                async with listening(self.url, self.wake) as alive:
+                    while alive():
+                        await self._once()
+                        failures = 0
+            except DATABASE_AWAY as error:
+                log.warning("database_away", error=repr(error), version=self.view.version)
+            await asyncio.sleep(RECONNECT.delay_s(failures))
+            failures += 1
+
+    async def _once(self) -> None:
+        self._woken.clear()
+        await self.refresh()
+        try:
+            async with asyncio.timeout(self.poll_s):
+                await self._woken.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,71 @@
+"""Registration: cell processes say that they live and how busy they are."""
+
+import re
+from typing import Any
+
+import grpc
+import structlog
+from prometheus_client import Counter
+
+from chassis.identity import CellName, ProcessId
+from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, TransitionRefused
+from control_plane.serving.names import check_cell_name
+from control_plane.serving.refusals import InvalidRequest
+from protos.directory.v1 import directory_pb2, directory_pb2_grpc
+
+INTERVAL_MS = 2_000
+ROLES = frozenset({"all", "api", "gateway", "worker"})
+_ADDRESS = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,255}:[0-9]{1,5}")
+_PROCESS = re.compile(r"[\x21-\x7e]{1,200}")
+WORD_CHARACTERS_MAX = 100
+
+HEARTBEATS = Counter("waggle_control_heartbeats", "Heartbeats of cell processes", ["cell"])
+log = structlog.get_logger("control_plane.registration")
+
+
+class RegistrationService(directory_pb2_grpc.RegistrationServicer):
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def Heartbeat(
+        self, request: directory_pb2.HeartbeatRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> directory_pb2.HeartbeatReply:
+        try:
+            beat = _beat(request)
+            changed = await self._registry.heartbeats.record(beat)
+        except InvalidRequest as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except TransitionRefused as error:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        except DATABASE_AWAY as error:
+            log.warning("database_away", error=repr(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's database does not answer")
+        HEARTBEATS.labels(beat.cell).inc()
+        if changed:
+            log.info("cell_process_changed", cell=beat.cell, process=beat.process_id, address=beat.address, draining=beat.draining)
+        return directory_pb2.HeartbeatReply(interval_ms=INTERVAL_MS)
+
+
+def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:
+    check_cell_name(request.cell)
+    endpoint, load = request.endpoint, request.load
+    if not _PROCESS.fullmatch(endpoint.process_id):
+        raise InvalidRequest("process_id must have 1 to 200 printable characters")
+    if not _ADDRESS.fullmatch(endpoint.address):
+        raise InvalidRequest(f"address {endpoint.address[:100]!r} is not host:port")
+    if not set(endpoint.roles) <= ROLES:
+        raise InvalidRequest(f"roles must be of {', '.join(sorted(ROLES))}")
+    return Heartbeat(
+        cell=CellName(request.cell),
+        region=request.region[:WORD_CHARACTERS_MAX],
+        process_id=ProcessId(endpoint.process_id),
+        address=endpoint.address,
+        roles=tuple(sorted(set(endpoint.roles))),
+        version=request.version[:WORD_CHARACTERS_MAX],
+        schema_revision=request.schema_revision[:WORD_CHARACTERS_MAX],
+        workspaces=min(load.workspaces, 2**31 - 1),
+        connections=min(load.connections, 2**31 - 1),
+        messages_per_s=load.messages_per_s,
+        database_bytes=min(load.database_bytes, 2**63 - 1),
+        draining=request.draining,
+    )

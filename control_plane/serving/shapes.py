@@ -1,0 +1,64 @@
+"""Facts of the registry as messages of admin.proto."""
+
+from collections.abc import Mapping
+
+from control_plane.registry import AuditEntry, Cell, Process, RouterSeen, Workspace
+from protos.admin.v1 import admin_pb2
+
+
+def workspace_shape(row: Workspace, public_url: str, why: str = "", tokens: Mapping[str, str] | None = None) -> admin_pb2.Workspace:
+    return admin_pb2.Workspace(
+        workspace_id=row.id,
+        name=row.subdomain,
+        url=f"{public_url.rstrip('/')}/w/{row.subdomain}/",
+        cell=row.cell,
+        epoch=row.epoch,
+        state=row.state,
+        region=row.region,
+        plan=row.plan,
+        reason=why,
+        tokens=tokens or {},
+    )
+
+
+def cell_shape(cell: Cell) -> admin_pb2.Cell:
+    return admin_pb2.Cell(
+        name=cell.name,
+        region=cell.region,
+        state=cell.state,
+        workspaces=cell.workspaces,
+        load=cell.load,
+        dedicated=cell.dedicated,
+        capacity_workspaces=cell.capacity_workspaces,
+        processes=[_process(process) for process in cell.processes],
+        database_bytes=cell.database_bytes,
+        healthy=cell.healthy,
+    )
+
+
+def _process(process: Process) -> admin_pb2.Process:
+    return admin_pb2.Process(
+        process_id=process.process_id,
+        address=process.address,
+        roles=process.roles,
+        version=process.version,
+        schema_revision=process.schema_revision,
+        heartbeat_age_s=process.heartbeat_age_s,
+        connections=process.connections,
+        messages_per_s=process.messages_per_s,
+    )
+
+
+def router_shape(seen: RouterSeen) -> admin_pb2.Router:
+    return admin_pb2.Router(router_id=seen.router_id, address=seen.address, version=seen.version)
+
+
+def audit_shape(entry: AuditEntry) -> admin_pb2.AuditEntry:
+    return admin_pb2.AuditEntry(
+        at=entry.at.isoformat().replace("+00:00", "Z"),
+        actor=entry.actor,
+        action=entry.action,
+        target=entry.target,
+        source=entry.source,
+        outcome=entry.outcome,
+    )
