@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -67,7 +67,7 @@ class WorkspaceLog:
             found = await connection.execute(select(tenancy.c.seq).where(tenancy.c.workspace_id == scope.workspace_id))
             return found.scalar_one_or_none() or 0
 
-    async def follow(self, workspace_id: WorkspaceId, after_seq: int) -> AsyncIterator[LoggedEvent]:
+    async def follow(self, workspace_id: WorkspaceId, after_seq: int) -> AsyncGenerator[LoggedEvent, None]:
         """Every event after `after_seq`, in order and without gaps, for as long as it is asked for.
 
         Woken by this process's commits, by the bus, and by a look at the database every 500 ms. While the database is away it waits.
