@@ -1,4 +1,4 @@
-"""What the control plane asks of whoever makes cells real: local processes, later Kubernetes."""
+"""What a place must offer to hold cells: this machine does (local.py), a Kubernetes cluster can."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,12 +8,17 @@ from chassis.identity import CellName
 
 @dataclass(frozen=True, slots=True)
 class CellSpec:
-    """A cell as it is wanted. Everything else (ports, passwords, folders) is the provisioner's to choose."""
+    """A cell as it is wanted. Equal specs describe the same cell."""
 
     name: CellName
-    region: str
+    region: str = "local"
 
 
 class Provisioner(Protocol):
+    """States what is wanted; somebody who watches makes it so. Every call may be repeated."""
+
     async def create(self, spec: CellSpec) -> None:
-        """Want this cell; returns once the wish is recorded, long before the cell lives. Idempotent. Raises ProvisionError."""
+        """Want the cell. Returns when that is on record, before the cell serves. Raises ProvisionError."""
+
+    async def cells(self) -> tuple[CellSpec, ...]:
+        """All that are wanted, by name."""

@@ -17,7 +17,7 @@ async def until(is_true: Callable[[], Awaitable[bool]], timeout_s: float, poll_s
     """Look until `is_true`, for facts that announce themselves to nobody; False after `timeout_s`."""
     try:
         async with asyncio.timeout(timeout_s):
-            while not await is_true():
+            while not await is_true():  # noqa: ASYNC110 - the other side is a process, a file or a port
                 await asyncio.sleep(poll_s)
     except TimeoutError:
         return False
