@@ -4,18 +4,18 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
 import uvloop
 
 from chassis.errors import SettingsError
 from chassis.process.lifecycle import Lifecycle
+from chassis.telemetry import configure_logging
 
 Main = Callable[[Lifecycle], Awaitable[None]]
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
-_log = structlog.get_logger(__name__)
 
 
 def run(main: Main, drain_s: float = 30.0) -> NoReturn:
@@ -29,12 +29,19 @@ def run(main: Main, drain_s: float = 30.0) -> NoReturn:
     except SettingsError as wrong:
         sys.exit(_refused(wrong))
     except asyncio.CancelledError:
-        _log.error("stopped before its work was done", drain_s=drain_s)
+        _log().error("stopped before its work was done", drain_s=drain_s)
         sys.exit(EXIT_FAILED)
     except Exception:  # noqa: BLE001 - the last frame there is: whatever went wrong is written down and becomes the exit code
-        _log.exception("process failed")
+        _log().exception("process failed")
         sys.exit(EXIT_FAILED)
     sys.exit(0)
+
+
+def _log() -> Any:
+    """Whatever `main` configured; where it never got so far, lines go to stderr all the same."""
+    if not structlog.is_configured():
+        configure_logging("waggle")
+    return structlog.get_logger(__name__)
 
 
 def _refused(wrong: SettingsError) -> int:
@@ -59,6 +66,6 @@ def _on_signal(lifecycle: Lifecycle, work: "asyncio.Future[None]", number: signa
     if lifecycle.stopping.is_set():
         work.cancel()
         return
-    _log.info("stopping", signal=number.name)
+    _log().info("stopping", signal=number.name)
     lifecycle.stop()
     asyncio.get_running_loop().call_later(lifecycle.drain_s, work.cancel)
