@@ -7,6 +7,7 @@ rows are written exactly once for each event; what it does outside the database 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy import Select, func, select
@@ -96,5 +97,5 @@ class Consumer:
         return await self._log.commit(scope, Page(self._name, self._handle, seq, events)) if events else seq
 
 
-def position_of(scope: TenantScope, name: str) -> Select[tuple[int]]:
+def position_of(scope: TenantScope, name: str) -> Select[Any]:
     return select(cursors.c.seq).where(cursors.c.workspace_id == scope.workspace_id, cursors.c.name == name)
