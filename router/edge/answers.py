@@ -16,7 +16,7 @@ class Answer:
 
 
 def refusal(status: int, error: str, retry_after_s: int = 0, *, close: bool = False) -> Answer:
-    """`{"ok": false, "error": …}`; `close` also ends the connection (the rest of the request was not read)."""
+    """`{"ok": false, "error": …}`; `close` also ends the connection."""
     headers = [JSON]
     if retry_after_s:
         headers.append((b"retry-after", b"%d" % retry_after_s))

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
+DISCARD_BYTES_MAX = 16 << 20
+DISCARD_S = 5.0
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
@@ -52,6 +55,16 @@ class Body:
             except TimeoutError as error:
                 raise BodyTooSlow from error
             yield chunk
+
+    async def discard(self) -> None:
+        """Read on for a while and forget it: closing on a client that still sends would destroy the answer on its way (RFC 9112, 9.6)."""
+        self._parts, self._bytes_max = [], self._size + DISCARD_BYTES_MAX
+        try:
+            async with asyncio.timeout(DISCARD_S):
+                while not self.complete:
+                    await self._chunk()
+        except (TimeoutError, BodyTooLarge, ClientGone):
+            return
 
     async def _chunk(self) -> bytes:
         message = await self._receive()

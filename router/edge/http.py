@@ -30,6 +30,8 @@ LATENCY = Histogram(
 )
 ANSWERS = Counter("waggle_router_answers", "Answers by status", ["status"])
 NO_CELL = "none"
+PEEK_BYTES = 16 << 10
+"""Of a large body: enough to find the token among its first fields."""
 
 log = structlog.get_logger("router.edge")
 
@@ -121,7 +123,7 @@ class HttpEdge:
         return answers.TOO_LARGE if length is not None and length > bytes_max else None
 
     async def _forward(self, asked: _Asked) -> Answer | Reply:
-        body = await asked.body.read_until(BODY_WHOLE_BYTES_MAX if self._is_small(asked) else 0)
+        body = await asked.body.read_until(BODY_WHOLE_BYTES_MAX if self._is_small(asked) else PEEK_BYTES)
         is_api = asked.address.path.startswith(b"/api/")
         token = self._finder.token(asked.head) or (token_in_body(asked.head.get(b"content-type"), body) if is_api and body else None)
         if token is None and asked.address.path == b"/api/api.test":
@@ -169,17 +171,16 @@ class HttpEdge:
 
     async def _say(self, asked: _Asked, answer: Answer) -> None:
         headers = [*answer.headers, *self._edge_headers(asked.head), (b"content-length", b"%d" % len(answer.body))]
-        await _send_whole(asked.send, answer.status, headers, answer.body)
+        await _send_whole(asked, answer.status, headers, answer.body)
 
     async def _pass_back(self, asked: _Asked, reply: Reply) -> None:
         headers = self._merged(reply, asked.head)
         if reply.rest is None:
             if not any(name == b"content-length" for name, _ in headers) and reply.status not in (204, 304):
                 headers.append((b"content-length", b"%d" % len(reply.body)))
-            await _send_whole(asked.send, reply.status, headers, reply.body)
+            await _send_whole(asked, reply.status, headers, reply.body)
             return
-        ANSWERS.labels(reply.status).inc()
-        await asked.send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await _send_start(asked.send, reply.status, headers)
         try:
             async for chunk in reply.rest:
                 await asked.send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -199,7 +200,15 @@ class HttpEdge:
         return headers if origin is None else headers + self._cors.headers(origin)
 
 
-async def _send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+async def _send_whole(asked: _Asked, status: int, headers: Headers, body: bytes) -> None:
+    await _send_start(asked.send, status, headers)
+    if not asked.body.complete:
+        await asked.send({"type": "http.response.body", "body": body, "more_body": True})
+        body = b""
+        await asked.body.discard()
+    await asked.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _send_start(send: Send, status: int, headers: Headers) -> None:
     ANSWERS.labels(status).inc()
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
