@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+OPEN_LOOP_CONNECTIONS = 32
 NextRequest = Callable[[int], bytes]
 """Connection number -> the whole next request, head and body."""
 
@@ -23,6 +24,10 @@ class Tally:
     failures: int = 0
     first_failure: str = ""
     elapsed_s: float = 0.0
+
+    def fail(self, reason: str) -> None:
+        self.failures += 1
+        self.first_failure = self.first_failure or reason
 
     @property
     def per_s(self) -> float:
@@ -39,16 +44,25 @@ def http_request(path: str, host: str, token: str, body: bytes = b"", content_ty
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, number: int, next_request: NextRequest, tally: Tally, until_s: float, accept: bytes) -> None:
-        self._number, self._next, self._tally, self._until_s, self._accept = number, next_request, tally, until_s, accept
+    def __init__(self, tally: Tally, accept: bytes, on_free: Callable[["_Connection"], None]) -> None:
+        self._tally, self._accept, self._on_free = tally, accept, on_free
         self._buffer = b""
-        self._sent_s = 0.0
+        self._since_s = 0.0
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._send()
+
+    def send(self, request: bytes, since_s: float) -> None:
+        """The answer's latency counts from `since_s`, which an open loop sets to when the request was due."""
+        self._since_s = since_s
+        self._transport.write(request)
+
+    def end(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result(None)
+        self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
@@ -68,50 +82,67 @@ class _Connection(asyncio.Protocol):
 
     def _answered(self, answer: bytes) -> None:
         self._buffer = b""
-        now_s = time.perf_counter()
         if self._accept in answer:
-            self._tally.latencies_s.append(now_s - self._sent_s)
+            self._tally.latencies_s.append(time.perf_counter() - self._since_s)
         else:
-            self._tally.failures += 1
-            self._tally.first_failure = self._tally.first_failure or answer[-300:].decode(errors="replace")
-        if now_s < self._until_s:
-            self._send()
-        else:
-            self._end()
-
-    def _send(self) -> None:
-        self._sent_s = time.perf_counter()
-        self._transport.write(self._next(self._number))
+            self._tally.fail(answer[-300:].decode(errors="replace"))
+        self._on_free(self)
 
     def _fail(self, reason: str) -> None:
-        self._tally.failures += 1
-        self._tally.first_failure = self._tally.first_failure or reason
-        self._end()
-
-    def _end(self) -> None:
-        if not self.finished.done():
-            self.finished.set_result(None)
-        self._transport.close()
+        self._tally.fail(reason)
+        self.end()
 
 
 async def closed_loop(
     host: str, port: int, clients: int, duration_s: float, next_request: NextRequest, accept: bytes = b'"ok":true'
 ) -> Tally:
-    """Run `clients` connections for `duration_s`; an answer without the bytes `accept` is a failure."""
+    """Run `clients` connections for `duration_s`, each sending again when it is answered. An answer without `accept` is a failure."""
     tally = Tally()
-    loop = asyncio.get_running_loop()
     started_s = time.perf_counter()
-    connections = []
-    for number in range(clients):
+    numbers: dict[_Connection, int] = {}
 
-        def connect(number: int = number) -> _Connection:
-            return _Connection(number, next_request, tally, started_s + duration_s, accept)
+    def on_free(connection: _Connection) -> None:
+        now_s = time.perf_counter()
+        if now_s < started_s + duration_s:
+            connection.send(next_request(numbers[connection]), now_s)
+        else:
+            connection.end()
 
-        connections.append((await loop.create_connection(connect, host, port))[1])
+    connections = await _connect(host, port, clients, lambda: _Connection(tally, accept, on_free))
+    for number, connection in enumerate(connections):
+        numbers[connection] = number
+        on_free(connection)
     async with asyncio.timeout(duration_s + 30):
         await asyncio.gather(*(connection.finished for connection in connections))
     tally.elapsed_s = time.perf_counter() - started_s
     return tally
+
+
+async def open_loop(
+    host: str, port: int, rate_per_s: float, duration_s: float, next_request: NextRequest, accept: bytes = b'"ok":true'
+) -> Tally:
+    """A request every 1/rate s whatever the answers do, over at most 32 connections; latency counts from when it was due."""
+    tally = Tally()
+    free: asyncio.Queue[_Connection] = asyncio.Queue()
+    for connection in await _connect(host, port, OPEN_LOOP_CONNECTIONS, lambda: _Connection(tally, accept, free.put_nowait)):
+        free.put_nowait(connection)
+    started_s = time.perf_counter()
+    for number in range(int(rate_per_s * duration_s)):
+        due_s = started_s + number / rate_per_s
+        await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
+        async with asyncio.timeout(30):
+            connection = await free.get()
+        connection.send(next_request(number), due_s)
+    async with asyncio.timeout(30):
+        for _ in range(OPEN_LOOP_CONNECTIONS):
+            (await free.get()).end()
+    tally.elapsed_s = time.perf_counter() - started_s
+    return tally
+
+
+async def _connect(host: str, port: int, count: int, make: Callable[[], _Connection]) -> list[_Connection]:
+    loop = asyncio.get_running_loop()
+    return [(await loop.create_connection(make, host, port))[1] for _ in range(count)]
 
 
 def posts(host: str, token: str, channels: list[str], text: str) -> NextRequest:

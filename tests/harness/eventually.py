@@ -3,9 +3,17 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
+
+
+@overload
+async def eventually(fact: Callable[[], Awaitable[T]], within_s: float = ..., every_s: float = ...) -> T: ...
+
+
+@overload
+async def eventually(fact: Callable[[], T], within_s: float = ..., every_s: float = ...) -> T: ...
 
 
 async def eventually(fact: Callable[[], T | Awaitable[T]], within_s: float = 20.0, every_s: float = 0.05) -> T:
@@ -15,7 +23,7 @@ async def eventually(fact: Callable[[], T | Awaitable[T]], within_s: float = 20.
         reason: Exception | None = None
         try:
             found = fact()
-            value: T = await found if isinstance(found, Awaitable) else found
+            value = await found if isinstance(found, Awaitable) else found
             if value:
                 return value
         except Exception as error:  # noqa: BLE001 - what is not true yet may fail in any way; the last reason is shown

@@ -1,0 +1,29 @@
+"""`make bench`: every figure of docs/performance.md, on this machine, with everything on it."""
+
+import asyncio
+import sys
+
+import uvloop
+
+from bench import hop, posts, sockets
+from bench.report import Report
+from bench.setting import setting
+
+SUITES = {"hop": hop.measure, "posts": posts.measure, "sockets": sockets.measure}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(SUITES)
+    unknown = [name for name in wanted if name not in SUITES]
+    if unknown:
+        raise SystemExit(f"bench: no suite {unknown[0]!r}; there are: {', '.join(SUITES)}")
+    report = Report()
+    with setting() as platform, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for name in wanted:
+            runner.run(SUITES[name](platform, report))
+    report.show()
+    print(f"kept in {report.keep('-'.join(wanted))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Figures, bars, and where they are kept: a table for people, JSON for the next run."""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number; `bar` says what was promised, `met` whether it holds (None: no promise)."""
+
+    name: str
+    value: float
+    unit: str
+    bar: str = ""
+    met: bool | None = None
+    detail: str = ""
+
+
+@dataclass
+class Report:
+    figures: list[Figure] = field(default_factory=list)
+
+    def add(
+        self, name: str, value: float, unit: str, at_most: float | None = None, at_least: float | None = None, detail: str = ""
+    ) -> None:
+        bar, met = "", None
+        if at_most is not None:
+            bar, met = f"<= {at_most:g}", value <= at_most
+        if at_least is not None:
+            bar, met = f">= {at_least:g}", value >= at_least
+        self.figures.append(Figure(name, round(value, 3), unit, bar, met, detail))
+
+    def show(self) -> None:
+        table = Table("measure", "value", "unit", "bar", "", "detail", title="waggle bench")
+        for figure in self.figures:
+            mark = {None: "", True: "[green]met[/]", False: "[red]NOT met[/]"}[figure.met]
+            table.add_row(figure.name, f"{figure.value:,.2f}", figure.unit, figure.bar, mark, figure.detail)
+        Console(width=150).print(table)
+
+    def keep(self, name: str) -> Path:
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}-{name}.json"
+        facts = {"machine": machine(), "figures": [asdict(figure) for figure in self.figures]}
+        path.write_text(json.dumps(facts, indent=1) + "\n")
+        return path
+
+
+def machine() -> dict[str, str | int | None]:
+    revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "revision": revision.stdout.strip(),
+    }
