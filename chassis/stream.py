@@ -82,11 +82,14 @@ class FrameStream:
 
     def send(self, frame: tunnel_pb2.Frame) -> None:
         """Queue a frame. Raises StreamFull when the queue is over its bound; drops it silently once closed."""
+        self.send_encoded(encode(frame))
+
+    def send_encoded(self, entry: bytes) -> None:
+        """As `send`, for what `encode` or `encode_request` made."""
         if self.closed:
             return
         if self._queue_bytes >= self._queue_bytes_max:
             raise StreamFull
-        entry = encode(frame)
         self._queue.append(entry)
         self._queue_bytes += len(entry)
         self._wake()
@@ -250,17 +253,30 @@ class FrameStream:
 def encode(frame: tunnel_pb2.Frame) -> bytes:
     """A frame as an entry of `Batch.frames` (field 1, length-delimited)."""
     data = frame.SerializeToString()
-    size = len(data)
-    if size < 0x80:
-        return b"\x0a" + bytes((size,)) + data
-    if size < 0x4000:
-        return b"\x0a" + bytes((size & 0x7F | 0x80, size >> 7)) + data
-    prefix = bytearray(b"\x0a")
-    while size >= 0x80:
-        prefix.append(size & 0x7F | 0x80)
-        size >>= 7
-    prefix.append(size)
-    return bytes(prefix) + data
+    return b"\x0a" + _varint(len(data)) + data
+
+
+def encode_request(stream: int, request: tunnel_pb2.Request) -> bytes:
+    """As `encode(Frame(stream=stream, request=request))`, without copying the request into a frame (field 5)."""
+    body = request.SerializeToString()
+    head = b"\x08" + _varint(stream) + b"\x2a" + _varint(len(body))
+    return b"\x0a" + _varint(len(head) + len(body)) + head + body
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return _ONE_BYTE[number]
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+_ONE_BYTE = tuple(bytes((number,)) for number in range(0x80))
 
 
 def _said(error: BaseException) -> str:
