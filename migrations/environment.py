@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from migrations.isolation import secure_app_role
+from migrations.isolation import APP_ROLE, secure_app_role
 
 Plane = Literal["cell", "control_plane"]
 LOCK_TIMEOUT_S = 60
@@ -50,6 +50,7 @@ def _upgrade(connection: Connection, plane: Plane, app_password: str | None, rev
     with EnvironmentContext(Config(), scripts, fn=_steps(scripts, revision)) as environment:
         environment.configure(connection=connection)
         environment.run_migrations()
+    connection.execute(text(f"GRANT SELECT ON alembic_version TO {APP_ROLE}"))  # heartbeats say which revision they work on
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 

@@ -36,6 +36,8 @@ class WorkspaceLog:
         self._feeds: dict[WorkspaceId, Feed] = {}
         self._poll: asyncio.Task[None] | None = None
         self._notes = structlog.get_logger("log")
+        self.appended = 0
+        """Events this process has committed since its start."""
 
     async def commit(self, scope: TenantScope, change: Change[R]) -> R:
         """Apply a change under the fence, in one transaction with the events it appends; returns after COMMIT.
@@ -122,6 +124,7 @@ class WorkspaceLog:
                 await asyncio.sleep(RETRY_S)
 
     def _on_commit(self, events: Sequence[LoggedEvent]) -> None:
+        self.appended += len(events)
         feed = self._feeds.get(events[0].workspace_id)
         if feed is not None:
             feed.offer(events)

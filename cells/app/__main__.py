@@ -1,0 +1,26 @@
+"""`python -m cells.app`: a cell's process, configured by its environment (docs/settings.md)."""
+
+import os
+
+import structlog
+
+from cells.app.process import serve
+from cells.app.settings import PREFIXES, CellSettings
+from cells.chat.workload import chat
+from chassis.process import Lifecycle, run
+from chassis.settings import load
+from chassis.telemetry import configure_logging, configure_tracing
+
+SERVICE = "cell"
+
+
+async def main(lifecycle: Lifecycle) -> None:
+    settings = load(CellSettings, os.environ, PREFIXES)
+    configure_logging(SERVICE, level=settings.log_level, cell=settings.name, region=settings.region)
+    configure_tracing(SERVICE, settings.otlp_endpoint)
+    structlog.get_logger("cell").info("starting", role=settings.role, listen=str(settings.listen))
+    await serve(settings, chat, lifecycle)
+
+
+if __name__ == "__main__":
+    run(main)

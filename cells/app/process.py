@@ -1,0 +1,191 @@
+"""Composition root of a cell's process: database, bus, log, workload, doors; closed in reverse."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]  # its stubs end before it
+
+from cells.app.heartbeat import Heartbeat
+from cells.app.load import Load
+from cells.app.settings import CellSettings
+from cells.app.upkeep import keep_partitions_ahead
+from cells.runtime.bus import Bus, Claims
+from cells.runtime.gateway import Gateway, open_gateway
+from cells.runtime.ingress import Ingress
+from cells.runtime.log import Tenants, WorkspaceLog
+from cells.runtime.tenancy import Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
+from cells.runtime.transfer import TENANCY_TOPIC, CellService, Commands, Inspector, Ownership
+from cells.runtime.workload import Workload
+from chassis.backoff import Backoff
+from chassis.clock import Clock, SystemClock
+from chassis.errors import SettingsError
+from chassis.process import Lifecycle, serving_health
+from chassis.rpc import channel, credential_from_file, listen, server
+from protos.cell.v1 import cell_pb2_grpc
+
+STOP_GRACE_S = 2.0
+MakeWorkload = Callable[[Clock, Claims], Workload]
+_log = structlog.get_logger("cell")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a process of any role has."""
+
+    settings: CellSettings
+    clock: Clock
+    database: Database
+    bus: Bus | None
+    table: TenancyTable
+    log: WorkspaceLog
+    workload: Workload
+    process_id: str
+
+    @property
+    def tenants(self) -> Tenants:
+        return Tenants(self.table, self.database, self.log)
+
+
+async def serve(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle) -> None:
+    """Until told to stop; then take nothing new, finish what there is, close."""
+    async with (
+        serving_health(lifecycle, settings.health.host, settings.health.port),
+        opened(settings, make_workload, lifecycle) as parts,
+        doors(parts) as (ingress, heartbeat),
+    ):
+        lifecycle.ready()
+        _log.info("ready", cell=settings.name, role=settings.role, process_id=parts.process_id)
+        await lifecycle.stopping.wait()
+        if heartbeat is not None:
+            await heartbeat.leave()
+        await ingress.drain(settings.drain_s)
+        await parts.log.settle()
+
+
+@asynccontextmanager
+async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle) -> AsyncIterator[Parts]:
+    """Everything but the doors; yields once the cell's workspaces are known, for until then every answer would be wrong."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            open_database(settings.database_url, pool_size=settings.database_connections, application=f"waggle-{settings.name}")
+        )
+        bus = Bus(settings.redis_url) if settings.redis_url else None
+        if bus is not None:
+            await stack.enter_async_context(bus.running())
+        table, log = TenancyTable(database), WorkspaceLog(database, bus, clock)
+        stack.push_async_callback(log.close)
+        if bus is not None:
+            bus.subscribe(TENANCY_TOPIC, lambda _: table.wake())
+        await _database_answers(database, table, lifecycle)
+        await stack.enter_async_context(table.watching())
+        workload = make_workload(clock, Claims(bus, clock))
+        if workload.lifespan is not None:
+            await stack.enter_async_context(workload.lifespan())
+        if settings.plays("worker"):
+            await stack.enter_async_context(_running(keep_partitions_ahead(database)))
+        process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
+        yield Parts(settings, clock, database, bus, table, log, workload, process_id)
+
+
+@asynccontextmanager
+async def doors(parts: Parts) -> AsyncIterator[tuple[Ingress, Heartbeat | None]]:
+    """Where routers and the control plane come in, and word of it."""
+    settings, credential = parts.settings, credential_from_file(parts.settings.token_file)
+    async with AsyncExitStack() as stack:
+        gateway = await _gateway(parts, stack)
+        ingress = Ingress(
+            app=parts.workload.app,
+            require_tenant=parts.tenants.require,
+            door=gateway,
+            cell=settings.name,
+            process_id=parts.process_id,
+            version=version("waggle"),
+        )
+        grpc_server = server(credential)
+        await _register(grpc_server, ingress, parts, gateway)
+        port = listen(grpc_server, str(settings.listen), settings.tls)
+        await grpc_server.start()
+        stack.push_async_callback(grpc_server.stop, STOP_GRACE_S)
+        yield ingress, await _heartbeat(parts, gateway, port, credential, stack)
+
+
+async def _gateway(parts: Parts, stack: AsyncExitStack) -> Gateway | None:
+    sessions = parts.workload.sessions
+    if sessions is None or not parts.settings.plays("gateway"):
+        return None
+    return await stack.enter_async_context(open_gateway(sessions=sessions, tenants=parts.tenants, clock=parts.clock))
+
+
+async def _register(grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts, gateway: Gateway | None) -> None:
+    ownership = Ownership(parts.database, parts.table, parts.bus)
+    commands = Commands(parts.workload, parts.tenants, ownership)
+    sessions_of = gateway.sessions_of if gateway is not None else lambda _: 0
+    cell = CellService(ownership, commands, Inspector(parts.database, parts.bus), sessions_of)
+    cell_pb2_grpc.add_CellServicer_to_server(cell, grpc_server)
+    ingress.register(grpc_server)
+    healthy = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
+    await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _heartbeat(parts: Parts, gateway: Gateway | None, port: int, credential: str, stack: AsyncExitStack) -> Heartbeat | None:
+    settings = parts.settings
+    if settings.control_plane is None:
+        return None
+    load = Load(
+        settings=settings,
+        address=str(settings.advertise or f"{settings.listen.host}:{port}"),
+        process_id=parts.process_id,
+        version=version("waggle"),
+        database=parts.database,
+        table=parts.table,
+        log=parts.log,
+        gateway=gateway,
+        clock=parts.clock,
+    )
+    line = channel(str(settings.control_plane), credential, settings.tls)
+    stack.push_async_callback(line.close, None)
+    heartbeat = Heartbeat(line, load.compose)
+    await stack.enter_async_context(heartbeat.beating())
+    return heartbeat
+
+
+async def _database_answers(database: Database, table: TenancyTable, lifecycle: Lifecycle) -> None:
+    """Wait for the database, for as long as it takes (its supervisor may start it later), unless told to stop."""
+    attempt, backoff = 0, Backoff(limit_s=2.0)
+    while True:
+        try:
+            await database.check_role()
+            await table.refresh()
+        except RoleBypassesIsolation as error:
+            raise SettingsError(f"WAGGLE_CELL_DATABASE_URL: {error}") from None
+        except NotExecuted as error:
+            lifecycle.unready(f"waiting for the database: {error}")
+            _log.warning("waiting for the database", error=str(error))
+        else:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(backoff.delay_s(attempt)):
+                await lifecycle.stopping.wait()
+            raise asyncio.CancelledError("stopped before the database answered")
+        attempt += 1
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,40 @@
+"""What a cell's process is told by its environment."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chassis.rpc import Tls
+from chassis.settings import Address, setting
+
+PREFIXES = ("WAGGLE_CELL_",)
+ROLES = ("all", "api", "gateway", "worker")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellSettings:
+    name: str = setting("WAGGLE_CELL_NAME", help="the cell this process belongs to")
+    region: str = setting("WAGGLE_CELL_REGION", default="local", help="where the cell stands; placement goes by it")
+    role: str = setting("WAGGLE_CELL_ROLE", default="all", choices=ROLES, help="what this process does")
+    listen: Address = setting("WAGGLE_CELL_LISTEN", help="where gRPC is served, host:port")
+    advertise: Address | None = setting("WAGGLE_CELL_ADVERTISE", default=None, help="where routers reach it; none: as listened")
+    health: Address = setting("WAGGLE_CELL_HEALTH", help="where /livez, /readyz and /metrics are served, host:port")
+    database_url: str = setting("WAGGLE_CELL_DATABASE_URL", help="postgresql://waggle_app:... of the cell", secret=True)
+    database_connections: int = setting("WAGGLE_CELL_DATABASE_CONNECTIONS", default=12, min=2, max=200, help="size of the pool")
+    redis_url: str | None = setting(
+        "WAGGLE_CELL_REDIS_URL", default=None, help="redis://... of the cell; none: processes poll", secret=True
+    )
+    control_plane: Address | None = setting("WAGGLE_CELL_CONTROL_PLANE", default=None, help="where heartbeats go; none: nowhere")
+    home: Path | None = setting("WAGGLE_CELL_HOME", default=None, help="the cell's folder")
+    drain_s: float = setting("WAGGLE_CELL_DRAIN_S", default=10.0, min=0, max=120, help="how long requests in flight may take at the end")
+    token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
+    log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
+    otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
+    tls: Tls = field(default_factory=Tls)
+
+    def plays(self, role: str) -> bool:
+        return self.role in ("all", role)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What routers look for; `all` spelt out."""
+        return ROLES[1:] if self.role == "all" else (self.role,)

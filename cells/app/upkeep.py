@@ -1,0 +1,32 @@
+"""What a worker does for the cell as a whole: partitions are made weeks before the first row wants one."""
+
+import asyncio
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from cells.runtime.tenancy import Database, NotExecuted
+
+EVERY_S = 6 * 3600.0
+RETRY_S = 60.0
+WEEKS_AHEAD = 4
+_log = structlog.get_logger("upkeep")
+
+
+async def keep_partitions_ahead(database: Database) -> None:
+    """Runs until cancelled. Without it rows go to the default partition: slower to purge, and nothing worse."""
+    while True:
+        await asyncio.sleep(EVERY_S if await _make_partitions(database) else RETRY_S)  # noqa: ASYNC110 - the calendar sets no event
+
+
+async def _make_partitions(database: Database) -> bool:
+    try:
+        async with database.upkeep() as connection:
+            made = (await connection.execute(text("SELECT make_log_partitions(:weeks)"), {"weeks": WEEKS_AHEAD})).scalar_one()
+    except (NotExecuted, DBAPIError) as error:
+        _log.warning("partitions not made", error=str(error))
+        return False
+    if made:
+        _log.info("partitions made", count=made)
+    return True
