@@ -53,6 +53,11 @@ class Gateway:
         """Sessions of every link, for heartbeats."""
         return sum(len(sessions) for sessions in self._sessions.values())
 
+    def sessions_of(self, workspace_id: WorkspaceId) -> int:
+        """Sessions of one workspace, for the doctor."""
+        feed = self._feeds.get(workspace_id)
+        return len(feed.audience) if feed else 0
+
     # the door
 
     async def on_open(self, link: Link, stream: int, open: tunnel_pb2.Open) -> None:
