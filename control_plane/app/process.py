@@ -6,8 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from chassis.clock import SystemClock
 from chassis.process import Lifecycle, serving_health
@@ -19,6 +18,7 @@ from control_plane.serving.acknowledgements import Acknowledgements
 from control_plane.serving.admin import AdminService
 from control_plane.serving.audited import Auditor
 from control_plane.serving.callers import Callers
+from control_plane.serving.cell_creation import CellCreation
 from control_plane.serving.cell_doors import CellDoors
 from control_plane.serving.commands import Commands
 from control_plane.serving.directory import DirectoryService
@@ -44,6 +44,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         stack.push_async_callback(doors.close)
         view, acknowledgements = DirectoryView(), Acknowledgements()
         lifecycle = WorkspaceLifecycle(registry, doors)
+        cell_creation = CellCreation(registry, provisioner)
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
         admin = AdminService(
@@ -54,7 +55,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             commands=Commands(registry, doors),
             doctor=Doctor(registry, acknowledgements, doors),
             auditor=Auditor(registry, callers),
-            provisioner=provisioner,
+            cell_creation=cell_creation,
             public_url=settings.public_url,
             version=version("waggle"),
         )
@@ -63,7 +64,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         loops = (
             Follower(view, registry, settings.database_url).run(),
             acknowledgements.run(registry),
-            Reconciler(registry, lifecycle, SystemClock()).run(),
+            Reconciler(registry, lifecycle, cell_creation, SystemClock()).run(),
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]
@@ -82,7 +83,7 @@ async def _register(
     admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
     directory_pb2_grpc.add_DirectoryServicer_to_server(DirectoryService(view, acknowledgements), grpc_server)
     directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry), grpc_server)
-    healthy = health.HealthServicer()
+    healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
 

@@ -5,15 +5,13 @@ from typing import Any
 
 import grpc
 
-from control_plane.placement import PlacementRefused
-from control_plane.provision.interface import CellSpec, Provisioner
-from control_plane.registry import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT, Registry
+from control_plane.registry import Registry
 from control_plane.serving.acknowledgements import Acknowledgements
 from control_plane.serving.audited import Auditor, answering
+from control_plane.serving.cell_creation import CellCreation
 from control_plane.serving.commands import Commands
 from control_plane.serving.doctor import Doctor, verdict
 from control_plane.serving.lifecycle import Order, WorkspaceLifecycle
-from control_plane.serving.names import check_cell_name, check_word
 from control_plane.serving.refusals import InvalidRequest
 from control_plane.serving.shapes import audit_shape, cell_shape, router_shape, workspace_shape
 from control_plane.serving.view import DirectoryView
@@ -22,7 +20,6 @@ from protos.admin.v1 import admin_pb2, admin_pb2_grpc
 PAGE_MAX = 1_000
 PAGE_DEFAULT = 100
 REFERENCE_CHARACTERS_MAX = 100
-CAPACITY_MAX = 1_000_000
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -36,7 +33,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     commands: Commands
     doctor: Doctor
     auditor: Auditor
-    provisioner: Provisioner | None
+    cell_creation: CellCreation
     public_url: str
     version: str
 
@@ -74,13 +71,9 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
     async def CreateCell(self, request: admin_pb2.CreateCellRequest, context: Context) -> admin_pb2.Cell:
         async with self.auditor.action(context, "cell.create", request.name or "(next)"):
-            _check_cell(request)
-            if self.provisioner is None:
-                raise PlacementRefused("this control plane provisions no cells; start one by hand and it will register itself")
-            capacity = request.capacity_workspaces or CAPACITY_WORKSPACES_DEFAULT
-            region = request.region or REGION_DEFAULT
-            cell = await self.registry.cells.insert(request.name, region, dedicated=request.dedicated, capacity_workspaces=capacity)
-            await self.provisioner.create(CellSpec(name=cell.name, region=cell.region))
+            cell = await self.cell_creation.create(
+                request.name, request.region, dedicated=request.dedicated, capacity_workspaces=request.capacity_workspaces
+            )
             return cell_shape(cell)
 
     async def ShowCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Cell:
@@ -127,11 +120,3 @@ def _limit(asked: int) -> int:
     if asked > PAGE_MAX:
         raise InvalidRequest(f"limit {asked} is not allowed; at most {PAGE_MAX}")
     return asked or PAGE_DEFAULT
-
-
-def _check_cell(request: admin_pb2.CreateCellRequest) -> None:
-    if request.name:
-        check_cell_name(request.name)
-    check_word(request.region, "region")
-    if request.capacity_workspaces > CAPACITY_MAX:
-        raise InvalidRequest(f"capacity {request.capacity_workspaces} is not allowed; at most {CAPACITY_MAX} workspaces")

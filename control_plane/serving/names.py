@@ -5,7 +5,7 @@ import re
 from control_plane.serving.refusals import InvalidRequest
 
 _WORKSPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,19}[a-z0-9])?")
-_CELL = re.compile(r"[a-z](?:[a-z0-9-]{0,30}[a-z0-9])?")
+_CELL = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]")
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 RESERVED = frozenset({"api", "admin", "app", "rtm", "www", "w", "files", "status", "health"})
@@ -22,7 +22,9 @@ def check_workspace_name(name: str) -> None:
 
 def check_cell_name(name: str) -> None:
     if not _CELL.fullmatch(name):
-        raise InvalidRequest(f"cell name {name[:40]!r} is not allowed; allowed are 1 to 32 of a-z, 0-9 and -, beginning with a letter")
+        raise InvalidRequest(
+            f"cell name {name[:40]!r} is not allowed; allowed are 2 to 32 of a-z, 0-9 and -, beginning with a letter and not ending with -"
+        )
 
 
 def check_word(name: str, what: str) -> None:

@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 from chassis.clock import Clock
 from chassis.errors import WaggleError
 from control_plane.registry import DATABASE_AWAY, Conflict, Registry, Workspace
+from control_plane.serving.cell_creation import CellCreation
 from control_plane.serving.lifecycle import ADMIT_S_MAX, WorkspaceLifecycle
 from control_plane.serving.refusals import one_line
 
@@ -25,6 +26,7 @@ log = structlog.get_logger("control_plane.reconcile")
 class Reconciler:
     registry: Registry
     lifecycle: WorkspaceLifecycle
+    cell_creation: CellCreation
     clock: Clock
     older_than_s: float = 2 * ADMIT_S_MAX
     """A `creating` row younger than this is still in the hands of the call that made it."""
@@ -37,6 +39,7 @@ class Reconciler:
         while True:
             try:
                 await self.sweep(older_than_s)
+                await self.cell_creation.repeat_wishes()
                 # Not before everyone had the time to be heard of again: this process, too, may have been away.
                 if self.clock.monotonic_s() - started_s > FORGET_SILENT_S:
                     await self.registry.heartbeats.forget_silent(FORGET_SILENT_S)

@@ -1,0 +1,79 @@
+"""One connection, one or more calls of Admin, and failures as one line."""
+
+import asyncio
+import getpass
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import grpc
+
+from chassis.rpc import Tls, channel
+from chassis.settings import load
+from control_plane.cli.errors import CliError, NotRunning
+from control_plane.cli.home import Platform, running_platform
+from protos.admin.v1 import admin_pb2_grpc
+
+if TYPE_CHECKING:
+    from protos.admin.v1.admin_pb2_grpc import AdminAsyncStub
+
+CONNECT_S_MAX = 3.0
+CALL_S_MAX = 30.0
+
+T = TypeVar("T")
+
+
+class Admin:
+    """`await admin(stub.Method, request)`: with a deadline, and with who typed for the audit."""
+
+    def __init__(self, stub: "AdminAsyncStub") -> None:
+        self.stub = stub
+        self._metadata = (("waggle-actor", _typist()),)
+
+    async def __call__(self, method: Callable[..., Awaitable[T]], request: object) -> T:
+        return await method(request, timeout=CALL_S_MAX, metadata=self._metadata)
+
+
+def ask(home: Path, work: Callable[[Admin], Awaitable[T]]) -> T:
+    """Run `work` against the platform in `home`. Raises NotRunning or CliError."""
+    return asyncio.run(_ask(running_platform(home), work))
+
+
+async def _ask(platform: Platform, work: Callable[[Admin], Awaitable[T]]) -> T:
+    await _require_listener(platform)
+    async with channel(platform.control_plane, platform.credential, load(Tls, os.environ)) as connected:
+        try:
+            return await work(Admin(admin_pb2_grpc.AdminStub(connected)))
+        except grpc.aio.AioRpcError as error:
+            raise CliError(line_of(error)) from None
+
+
+async def _require_listener(platform: Platform) -> None:
+    """gRPC would try again and again where nobody listens; a person wants to know at once."""
+    host, _, port = platform.control_plane.rpartition(":")
+    try:
+        async with asyncio.timeout(CONNECT_S_MAX):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, TimeoutError, ValueError):
+        raise NotRunning(platform.home) from None
+    writer.close()
+
+
+def line_of(error: grpc.aio.AioRpcError) -> str:
+    said = " ".join((error.details() or "").split())
+    match error.code():
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return "the control plane does not accept this credential; is --home the home of the running platform?"
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return f"the control plane did not answer within {CALL_S_MAX:.0f} s"
+    return said or f"the control plane answered {error.code().name}"
+
+
+def _typist() -> str:
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name, as in many containers
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}".encode("ascii", "replace").decode()

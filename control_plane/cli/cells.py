@@ -1,0 +1,105 @@
+"""waggle cell create|list|show"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from control_plane.cli.asking import Admin, ask
+from control_plane.cli.errors import CliError
+from control_plane.cli.home import home_of
+from control_plane.cli.options import Home, Json
+from control_plane.cli.printing import bytes_shown, progress, say, show_facts, show_json, show_table
+from control_plane.cli.shapes import cell_detail_json, cell_json
+from protos.admin.v1 import admin_pb2
+
+LIFE_S_MAX = 60.0
+POLL_S = 0.25
+
+cells = typer.Typer(no_args_is_help=True, help="Cells: independent stacks that workspaces live in.")
+
+
+@cells.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Default: the next free cell-N.")] = "",
+    region: Annotated[str, typer.Option(help="Region the cell is in.")] = "",
+    dedicated: Annotated[bool, typer.Option("--dedicated", help="Take pinned workspaces only.")] = False,
+    capacity: Annotated[int, typer.Option(min=0, max=1_000_000, help="Workspaces it may hold; 0: the default.")] = 0,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """Add a cell and wait until it lives (at most 60 s)."""
+    request = admin_pb2.CreateCellRequest(name=name, region=region, dedicated=dedicated, capacity_workspaces=capacity)
+
+    async def work(admin: Admin) -> admin_pb2.Cell:
+        made = await admin(admin.stub.CreateCell, request)
+        with progress(f"{made.name} is being provisioned", quiet=as_json):
+            return await _alive(admin, made.name)
+
+    cell = ask(home_of(home), work)
+    if as_json:
+        show_json(cell_json(cell))
+    else:
+        say(f"{cell.name} is active in region {cell.region}", "green")
+
+
+async def _alive(admin: Admin, name: str) -> admin_pb2.Cell:
+    try:
+        async with asyncio.timeout(LIFE_S_MAX):
+            while True:
+                cell = await admin(admin.stub.ShowCell, admin_pb2.CellRef(name=name))
+                if cell.state == "active" and cell.healthy:
+                    return cell
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise CliError(f"{name} showed no sign of life within {LIFE_S_MAX:.0f} s; its logs may say why: waggle status") from None
+
+
+@cells.command("list")
+def list_cells(as_json: Json = False, home: Home = None) -> None:
+    """All cells."""
+
+    async def work(admin: Admin) -> admin_pb2.ListCellsReply:
+        return await admin(admin.stub.ListCells, admin_pb2.ListCellsRequest())
+
+    found = ask(home_of(home), work).cells
+    if as_json:
+        show_json([cell_json(cell) for cell in found])
+    else:
+        show_cells(found)
+
+
+def show_cells(found: Iterable[admin_pb2.Cell]) -> None:
+    rows = []
+    for cell in found:
+        room = f"{cell.workspaces}/{cell.capacity_workspaces}"
+        kind = "dedicated" if cell.dedicated else ""
+        rows.append((cell.name, cell.region, cell.state, cell.healthy, room, f"{cell.load:.1%}", bytes_shown(cell.database_bytes), kind))
+    show_table("", ("cell", "region", "state", "health", "workspaces", "load", "database", ""), rows)
+
+
+@cells.command("show")
+def show(name: str, as_json: Json = False, home: Home = None) -> None:
+    """One cell and its processes."""
+
+    async def work(admin: Admin) -> admin_pb2.Cell:
+        return await admin(admin.stub.ShowCell, admin_pb2.CellRef(name=name))
+
+    cell = ask(home_of(home), work)
+    if as_json:
+        show_json(cell_detail_json(cell))
+        return
+    room = f"{cell.workspaces} of {cell.capacity_workspaces}"
+    kind = "dedicated" if cell.dedicated else "shared"
+    facts = (("cell", cell.name), ("region", cell.region), ("state", cell.state), ("health", cell.healthy), ("kind", kind))
+    show_facts((*facts, ("workspaces", room), ("load", f"{cell.load:.1%}"), ("database", bytes_shown(cell.database_bytes))))
+    show_processes(cell)
+
+
+def show_processes(cell: admin_pb2.Cell) -> None:
+    rows = [
+        (p.process_id, p.address, ",".join(p.roles), p.version, p.schema_revision, f"{p.heartbeat_age_s:.1f} s", p.connections)
+        for p in cell.processes
+    ]
+    show_table("", ("process", "address", "roles", "version", "schema", "heard", "connections"), rows)

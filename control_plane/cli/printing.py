@@ -1,0 +1,84 @@
+"""For scripts: JSON on stdout. For people: tables. Progress and errors go to stderr, so neither is ever mixed in."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_STATE_STYLES = {
+    "active": "green",
+    "creating": "yellow",
+    "provisioning": "yellow",
+    "suspending": "yellow",
+    "resuming": "yellow",
+    "draining": "yellow",
+    "suspended": "red",
+    "retired": "dim",
+    "gone": "dim",
+}
+
+
+def show_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console().print(table)
+
+
+def show_facts(facts: Sequence[tuple[str, object]]) -> None:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, _cell(value))
+    console().print(table)
+
+
+def say(line: str, style: str = "") -> None:
+    console().print(Text(line, style=style), soft_wrap=True)
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool) -> Iterator[None]:
+    """A spinner on a terminal, one line elsewhere, nothing for `--json`."""
+    errors = Console(stderr=True)
+    if quiet:
+        yield
+    elif errors.is_terminal:
+        with errors.status(what):
+            yield
+    else:
+        errors.print(Text(what), soft_wrap=True)
+        yield
+
+
+def console() -> Console:
+    out = Console()
+    # Into a pipe there is no width to keep to: lines must not be cut.
+    return out if out.is_terminal else Console(width=200)
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, bool):
+        return Text("ok", style="green") if value else Text("wrong", style="bold red")
+    return Text(str(value), style=_STATE_STYLES.get(str(value), ""))
+
+
+def bytes_shown(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.0f} TiB"

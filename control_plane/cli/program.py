@@ -1,0 +1,28 @@
+"""The command line, put together."""
+
+import typer
+
+from control_plane.cli.audits import audits
+from control_plane.cli.cells import cells
+from control_plane.cli.health import doctor, status
+from control_plane.cli.people import tokens, users
+from control_plane.cli.platforms import down, up
+from control_plane.cli.workspaces import workspaces
+
+
+def program() -> typer.Typer:
+    app = typer.Typer(
+        name="waggle",
+        help="Team chat in cells: start a platform, and look after its cells and workspaces.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    for verb in (up, down, status, doctor):
+        app.command(verb.__name__)(verb)
+    app.add_typer(cells, name="cell")
+    app.add_typer(workspaces, name="workspace")
+    app.add_typer(users, name="user")
+    app.add_typer(tokens, name="token")
+    app.add_typer(audits, name="audit")
+    return app

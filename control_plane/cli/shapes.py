@@ -1,0 +1,64 @@
+"""The JSON that scripts rely on: exactly these keys."""
+
+from typing import Any
+
+from protos.admin.v1 import admin_pb2
+
+
+def workspace_json(row: admin_pb2.Workspace) -> dict[str, Any]:
+    """`tokens` at creation only; the control plane does not keep them."""
+    shape: dict[str, Any] = {
+        "workspace_id": row.workspace_id,
+        "name": row.name,
+        "url": row.url,
+        "cell": row.cell,
+        "epoch": row.epoch,
+        "state": row.state,
+    }
+    return shape | ({"tokens": dict(row.tokens)} if row.tokens else {})
+
+
+def cell_json(cell: admin_pb2.Cell) -> dict[str, Any]:
+    return {
+        "name": cell.name,
+        "region": cell.region,
+        "state": cell.state,
+        "workspaces": cell.workspaces,
+        "load": round(cell.load, 4),
+    }
+
+
+def cell_detail_json(cell: admin_pb2.Cell) -> dict[str, Any]:
+    return cell_json(cell) | {
+        "healthy": cell.healthy,
+        "dedicated": cell.dedicated,
+        "capacity_workspaces": cell.capacity_workspaces,
+        "database_bytes": cell.database_bytes,
+        "processes": [_process_json(process) for process in cell.processes],
+    }
+
+
+def _process_json(process: admin_pb2.Process) -> dict[str, Any]:
+    return {
+        "process_id": process.process_id,
+        "address": process.address,
+        "roles": list(process.roles),
+        "version": process.version,
+        "schema_revision": process.schema_revision,
+        "heartbeat_age_s": round(process.heartbeat_age_s, 1),
+        "connections": process.connections,
+        "messages_per_s": round(process.messages_per_s, 1),
+    }
+
+
+def router_json(router: admin_pb2.Router) -> dict[str, Any]:
+    return {"router_id": router.router_id, "address": router.address, "version": router.version}
+
+
+def check_json(check: admin_pb2.Check) -> dict[str, Any]:
+    return {"name": check.name, "ok": check.ok, "detail": check.detail}
+
+
+def audit_json(entry: admin_pb2.AuditEntry) -> dict[str, Any]:
+    fields = ("at", "actor", "action", "target", "source", "outcome")
+    return {name: getattr(entry, name) for name in fields}
