@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.errors import SettingsError
 from chassis.rpc import Tls
 from chassis.settings import Address, load, setting
 from router.edge.http import HttpSettings
@@ -89,7 +90,11 @@ class EdgeSettings:
 @dataclass(frozen=True, kw_only=True)
 class RouterSettings:
     listen: Address = setting("WAGGLE_ROUTER_LISTEN", default=Address("127.0.0.1", 8080), help="where clients connect, host:port")
-    health: Address = setting("WAGGLE_ROUTER_HEALTH", default=Address("127.0.0.1", 0), help="/livez, /readyz and /metrics, host:port")
+    health: Address = setting(
+        "WAGGLE_ROUTER_HEALTH",
+        default=Address("127.0.0.1", 0),
+        help="/livez, /readyz and /metrics, host:port; worker N listens at port + N",
+    )
     control_plane: Address = setting("WAGGLE_ROUTER_CONTROL_PLANE", help="the control plane's gRPC server, host:port")
     home: Path = setting("WAGGLE_ROUTER_HOME", help="the directory that holds the routes")
     router_id: str = setting("WAGGLE_ROUTER_ID", default="", help="this router's name in the fleet; empty: host and port")
@@ -108,7 +113,7 @@ class WorkerSettings:
 
     index: int = setting("WAGGLE_ROUTER_WORKER", default=0, min=0, help="which worker this is (set by the parent)")
     listen_fd: int = setting("WAGGLE_ROUTER_LISTEN_FD", default=-1, help="the inherited listening socket (set by the parent)")
-    ready_fd: int = setting("WAGGLE_ROUTER_READY_FD", default=-1, help="where a worker says that it is ready (set by the parent)")
+    parent_fd: int = setting("WAGGLE_ROUTER_PARENT_FD", default=-1, help="ends when the parent does (set by the parent)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,4 +124,8 @@ class Settings:
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """Raises SettingsError."""
-    return load(Settings, environ, prefixes=(PREFIX,))
+    settings = load(Settings, environ, prefixes=(PREFIX,))
+    edge = settings.router.edge
+    if (edge.certificate is None) != (edge.key is None):
+        raise SettingsError("WAGGLE_ROUTER_CERTIFICATE and WAGGLE_ROUTER_KEY go together; one is set without the other")
+    return settings

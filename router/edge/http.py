@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import structlog
 from prometheus_client import Counter, Histogram
 
+from chassis.telemetry import extract, inject, span
 from protos.tunnel.v1 import tunnel_pb2
 from router.edge import answers
 from router.edge.answers import Answer, Cors, Headers
@@ -142,11 +143,13 @@ class HttpEdge:
         return length is None or length <= BODY_WHOLE_BYTES_MAX
 
     async def _call(self, asked: _Asked, route: Route, body: bytes) -> Reply:
-        request = self._request(asked, route)
-        if not asked.body.complete:
-            return await self._forwarder.carry(route, request, asked.body.rest())
-        request.body = body
-        return await self._forwarder.call(route, request)
+        head = asked.head
+        with span("router.request", extract(head.passed), workspace=route.workspace_id, cell=route.cell, request_id=head.request_id):
+            request = self._request(asked, route)
+            if not asked.body.complete:
+                return await self._forwarder.carry(route, request, asked.body.rest())
+            request.body = body
+            return await self._forwarder.call(route, request)
 
     def _request(self, asked: _Asked, route: Route) -> tunnel_pb2.Request:
         head = asked.head
@@ -162,7 +165,7 @@ class HttpEdge:
             request_id=head.request_id,
         )
         add = request.headers.add
-        for name, value in head.passed:
+        for name, value in inject(head.passed):
             add(name=name, value=value)
         add(name=b"x-forwarded-for", value=head.client.encode("latin-1"))
         add(name=b"x-forwarded-proto", value=asked.scheme.encode("ascii"))

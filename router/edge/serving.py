@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from prometheus_client import Counter, Gauge
 
+from chassis.errors import SettingsError
 from router.edge.connection import ASGIApp, Connection, Patience
 
 SWEEP_S = 1.0
@@ -67,11 +69,18 @@ class Serving:
         return len(self._open)
 
     async def listen(self, sock: socket.socket) -> asyncio.Server:
-        tls = self._config.create_ssl_context()
+        tls = self._tls()
         handshake_s = None if tls is None else TLS_HANDSHAKE_S
         return await asyncio.start_server(
             self._on_connection, sock=sock, backlog=self._settings.backlog, ssl=tls, ssl_handshake_timeout=handshake_s
         )
+
+    def _tls(self) -> ssl.SSLContext | None:
+        try:
+            return self._config.create_ssl_context()
+        except (OSError, ssl.SSLError) as wrong:
+            shown = f"{self._settings.certificate} with key {self._settings.key}"
+            raise SettingsError(f"certificate {shown} cannot be used ({wrong}); it must be a PEM chain and its key") from None
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= self._settings.connections_max:
@@ -123,8 +132,10 @@ class Serving:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, sock: socket.socket, settings: ServingSettings) -> AsyncIterator[Serving]:
-    """Serve on a bound socket while the block runs; then stop accepting and drain."""
+async def serving(
+    app: ASGIApp, sock: socket.socket, settings: ServingSettings, *, on_stop: Callable[[], None] = lambda: None
+) -> AsyncIterator[Serving]:
+    """Serve on a bound socket while the block runs; then stop accepting, call `on_stop`, and drain."""
     served = Serving(app, settings)
     server = await served.listen(sock)
     sweep = asyncio.create_task(served.sweep())
@@ -132,6 +143,7 @@ async def serving(app: ASGIApp, sock: socket.socket, settings: ServingSettings) 
         yield served
     finally:
         server.close()
+        on_stop()
         await served.drain()
         sweep.cancel()
         await asyncio.gather(sweep, return_exceptions=True)
