@@ -36,10 +36,7 @@ def doctor(
     home: Home = None,
 ) -> None:
     """Walk the path of a workspace's requests and name the first thing that is wrong (exit 1 if something is)."""
-    if workspace:
-        reply = ask(home_of(home), lambda admin: _examine(admin, workspace))
-    else:
-        reply = _platform(ask(home_of(home), _status))
+    reply = ask(home_of(home), lambda admin: _examine(admin, workspace)) if workspace else _platform(ask(home_of(home), _status))
     well = all(check.ok for check in reply.checks)
     if as_json:
         named = {"workspace": reply.workspace.name} if workspace else {}
