@@ -2,7 +2,7 @@
 
 An account that may not pass the directories above it is handed the open directory itself: `-D /proc/self/fd/N` follows
 the descriptor and asks nothing of the path, so every permission stays as it is. Where that does not work (no /proc),
-the data goes to /var/lib/waggle and `moved_because` says why.
+the data goes to /var/lib/waggle; HOME/data-directory.txt says where and why.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ class Cluster:
         self.account = account
         self.moved_because = ""
         self._shared_root = shared_root
-        self._elsewhere = home / "data-directory"
+        self._elsewhere = home / "data-directory.txt"
         self._descriptor: int | None = None
 
     @property
     def path(self) -> Path:
         """Where the data is, by its real name."""
-        return Path(self._elsewhere.read_text().strip()) if self._elsewhere.exists() else self.home.resolve() / "data"
+        return Path(self._elsewhere.read_text().splitlines()[0]) if self._elsewhere.exists() else self.home.resolve() / "data"
 
     @property
     def exists(self) -> bool:
@@ -61,7 +61,7 @@ class Cluster:
         target = self._shared_root / f"data-{secrets.token_hex(4)}" if self.moved_because else self.path
         await self._initdb(programs, password, target, durable)
         if self.moved_because:
-            self._elsewhere.write_text(f"{target}\n")
+            self._elsewhere.write_text(f"{target}\nnot in {self.home}, because {self.moved_because}\n")
 
     def argument(self) -> tuple[str, tuple[int, ...]]:
         """What to pass as `-D`, and the descriptors that must be inherited for it to mean something."""

@@ -69,7 +69,9 @@ class Ports:
         return self._kept.get(name)
 
     def require(self, name: str, port: int) -> int:
-        """Exactly this port, or PortTaken."""
+        """Exactly this port, or PortTaken; 0 is any free one."""
+        if port == 0:
+            return self.get(name)
         if not port_is_free(port):
             raise PortTaken(port, f"the {name}")
         self._settled.add(name)

@@ -12,12 +12,12 @@ from control_plane.provision.supervision import Seen
 
 @dataclass(frozen=True, slots=True)
 class PlatformState:
-    """`control` is the address of the admin API; `ready` means that requests are served."""
+    """`control_plane` is the address of the admin API; `ready` means that requests are served."""
 
     pid: int
     ready: bool
     public_url: str
-    control: str
+    control_plane: str
     processes: tuple[Seen, ...]
 
     @property
@@ -37,7 +37,7 @@ def read_state(path: Path) -> PlatformState | None:
             pid=int(kept["pid"]),
             ready=bool(kept["ready"]),
             public_url=str(kept["public_url"]),
-            control=str(kept["control"]),
+            control_plane=str(kept["control_plane"]),
             processes=_processes(kept["processes"]),
         )
     except (OSError, ValueError, KeyError, TypeError):

@@ -19,7 +19,7 @@ from control_plane.provision.cluster import OWNER, Cluster
 from control_plane.provision.cluster_settings import ClusterSettings
 from control_plane.provision.errors import PortTaken, StartFailed
 from control_plane.provision.launch import Launch, launch
-from control_plane.provision.processes import end, log_tail, port_is_free, until, working_in
+from control_plane.provision.processes import end, ended, log_tail, port_is_free, until, working_in
 from control_plane.provision.secret_files import kept_secret
 
 APP_ROLE = "waggle_app"
@@ -28,6 +28,7 @@ START_TIMEOUT_S = 60.0
 # Fast shutdown (ends sessions, writes a checkpoint), then immediate (recovers at the next start).
 STOPPING = ((signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
 ORPHANS_GONE_S = 5.0
+ENDING_S = 2.0
 
 
 class Postgres:
@@ -94,6 +95,8 @@ class Postgres:
 
     async def start(self) -> None:
         """From nothing, or from whatever a kill left, to accepting sessions; or StartFailed, PortTaken."""
+        if self._process is not None and not await ended(self._process, ENDING_S):
+            raise StartFailed("PostgreSQL", f"it runs already (pid {self._process.pid})", self.log)
         written = self.log.stat().st_size if self.log.exists() else 0
         self._process = process = launch(await self.prepare())
 

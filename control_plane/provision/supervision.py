@@ -39,6 +39,7 @@ class Supervision:
         self._attempts: dict[str, Attempt] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
         self._complete_before = False
+        self._stopping = False
         self.changes = 0
         """Counts what happened, so that others see cheaply whether there is news."""
 
@@ -65,6 +66,7 @@ class Supervision:
 
     async def end_all(self) -> None:
         """Later stages first; within one, all at once. Bounded by each service's own steps."""
+        self._stopping = True
         alive = [attempt for name, attempt in self._attempts.items() if self._facts[name].phase is not Phase.ENDED]
         for stage in sorted({attempt.service.stage for attempt in alive}, reverse=True):
             await asyncio.gather(*(attempt.end() for attempt in alive if attempt.service.stage == stage))
@@ -92,7 +94,7 @@ class Supervision:
         elif self._pids.get(name) != pid:
             self._pids[name] = pid
             run_records.record(self._run, name, pid)
-        if fact.phase is Phase.ENDED:
+        if fact.phase is Phase.ENDED and not self._stopping:
             self._say(f"{name} ended: {fact.why}")
         elif fact.phase is Phase.READY and fact.starts > 1:
             self._say(f"{name} is back (start {fact.starts})")

@@ -75,7 +75,9 @@ async def _foreground(options: UpOptions, layout: Layout, console: Console) -> i
             _told(layout, console, options.json)
             console.print("Ctrl-C stops it; the data stays.", highlight=False)
 
-        await upbringing.run(show=progress.show, say=lambda text: console.print(text, highlight=False, markup=False), on_ready=on_ready)
+        await upbringing.run(
+            show=progress.show, say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True), on_ready=on_ready
+        )
     console.print("stopped; the data stays", highlight=False)
     return 0
 

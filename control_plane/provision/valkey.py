@@ -7,7 +7,7 @@ from pathlib import Path
 from control_plane.provision.binaries import valkey_server
 from control_plane.provision.errors import PortTaken, StartFailed
 from control_plane.provision.launch import Launch, launch
-from control_plane.provision.processes import end, log_tail, port_is_free, until
+from control_plane.provision.processes import end, ended, log_tail, port_is_free, until
 from control_plane.provision.secret_files import kept_secret, write_private
 
 START_TIMEOUT_S = 20.0
@@ -55,6 +55,8 @@ class Valkey:
 
     async def start(self) -> None:
         """Start and wait until it answers; or StartFailed, PortTaken."""
+        if self._process is not None and not await ended(self._process, STOP_S):
+            raise StartFailed("Valkey", f"it runs already (pid {self._process.pid})", self.log)
         self._process = process = launch(await self.prepare())
 
         async def settled() -> bool:
