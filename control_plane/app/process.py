@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]  # its stubs end before it
 
 from chassis.clock import SystemClock
 from chassis.process import Lifecycle, serving_health
@@ -83,7 +84,7 @@ async def _register(
     admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
     directory_pb2_grpc.add_DirectoryServicer_to_server(DirectoryService(view, acknowledgements), grpc_server)
     directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry), grpc_server)
-    healthy = health.aio.HealthServicer()
+    healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
 

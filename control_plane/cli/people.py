@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from control_plane.cli.asking import Admin, ask
-from control_plane.cli.errors import CliError
+from control_plane.cli.errors import EXIT_USAGE, CliError
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import show_facts, show_json
@@ -27,12 +27,15 @@ def add(workspace: Reference, email: str, as_json: Json = False, home: Home = No
 def create(
     workspace: Reference,
     user: Annotated[str, typer.Option(help="E-mail or id of whose token it is; default: the owner.")] = "",
+    bot: Annotated[bool, typer.Option("--bot", help="For the built-in bot.")] = False,
     scope: Annotated[list[str] | None, typer.Option(help="May be given more than once; default: all.", show_default=False)] = None,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Make another token; it is shown this once."""
-    arguments: dict[str, Any] = {"user": user} if user else {}
+    if user and bot:
+        raise CliError("--user and --bot name two different owners; give one", EXIT_USAGE)
+    arguments: dict[str, Any] = {"email" if "@" in user else "user": user} if user else {"bot": bot}
     if scope:
         arguments["scopes"] = list(scope)
     _show(run_command(home, workspace, "token.create", arguments), as_json)

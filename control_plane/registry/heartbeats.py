@@ -35,8 +35,15 @@ class Heartbeats:
             return True
 
     async def _remove(self, beat: Heartbeat) -> bool:
+        """A cell's last endpoint stays, as silent: its next process most likely takes the address, and routers may not hear of it then."""
+        others = cell_processes.alias("others")
+        another = exists(select(others.c.cell).where(others.c.cell == beat.cell, others.c.process_id != beat.process_id))
         async with self._engine.begin() as connection:
-            return await _drop(connection, _of_process(beat))
+            if await _drop(connection, and_(_of_process(beat), another)):
+                return True
+        async with self._engine.begin() as connection:
+            await connection.execute(update(cell_processes).where(_of_process(beat)).values(heartbeat_at=func.to_timestamp(0)))
+            return False
 
     async def forget_silent(self, silence_s: float) -> bool:
         """Take processes out of the directory that were silent for `silence_s`, from cells that have another in good health.

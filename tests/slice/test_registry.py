@@ -149,6 +149,15 @@ async def test_a_silent_process_is_forgotten_unless_it_is_its_cells_last(registr
     assert [process for _, _, process in changes.cells[0].endpoints] == ["p2"]
 
 
+async def test_a_leaving_process_leaves_the_directory_unless_it_is_its_cells_last(registry: Registry) -> None:
+    await registry.heartbeats.record(beat(process_id="p2", address="127.0.0.1:9002"))
+    assert await registry.heartbeats.record(beat(draining=True))
+    assert not await registry.heartbeats.record(beat(process_id="p2", address="127.0.0.1:9002", draining=True))
+
+    cell = await registry.cells.require("cell-1")
+    assert [process.process_id for process in cell.processes] == ["p2"] and not cell.healthy
+
+
 async def went_silent(database: FreshDatabase, process_id: str) -> None:
     connection = await asyncpg.connect(database.owner_url)
     await connection.execute("UPDATE cell_processes SET heartbeat_at = now() - interval '2 minutes' WHERE process_id = $1", process_id)
