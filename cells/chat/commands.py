@@ -1,0 +1,106 @@
+"""What an administrator asks of chat: JSON objects in and out; a refusal is a DomainError with its word."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cells.chat.domain.errors import DomainError
+from cells.chat.domain.teams.founding import AddPerson, FoundTeam
+from cells.chat.domain.teams.repository import Teams
+from cells.chat.domain.tokens.scopes import checked_scopes
+from cells.chat.domain.tokens.service import RevokeToken, create_token
+from cells.chat.domain.users.errors import UserDisabled, UserNotFound
+from cells.chat.domain.users.repository import Users
+from cells.chat.domain.users.service import checked_email
+from cells.chat.domain.users.user import User
+from cells.chat.slack.bearers import Bearers
+from cells.runtime.log import Transaction
+from cells.runtime.workload import Command, Tenant
+
+
+class BadCommand(DomainError):
+    """An argument is missing or of the wrong type; the detail names it."""
+
+    code = "invalid_arguments"
+
+
+def commands(bearers: Bearers) -> Mapping[str, Command]:
+    async def revoke(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        token = _text(arguments, "token")
+        await tenant.commit(RevokeToken(token))
+        bearers.forget(tenant, token)
+        return {"revoked": True}
+
+    return {"user.add": add_user, "token.create": create, "token.revoke": revoke}
+
+
+async def admit_workspace(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Founds the workspace, once; tokens are in the first answer alone."""
+    domain = _text(arguments, "subdomain")
+    email = _text(arguments, "owner_email", default=f"owner@{domain}.example.com")
+    founded = await tenant.commit(FoundTeam(_text(arguments, "name", default=domain), domain, email))
+    team = founded.team
+    answer = {"owner_id": team.owner_id, "bot_id": team.bot_user_id, "general_id": team.general_id}
+    if not founded.owner_token:
+        return answer
+    return {"tokens": {"owner": founded.owner_token, "bot": founded.bot_token}, **answer}
+
+
+async def add_user(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    email = checked_email(_text(arguments, "email"))
+    joined = await tenant.commit(AddPerson(email, _text(arguments, "name", default="")))
+    return {"user_id": joined.user.user_id, "email": joined.user.email, "token": joined.token}
+
+
+async def create(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """For a user by id (`user`) or address (`email`), or for the built-in bot (`bot`); the owner where none is named."""
+    scopes = checked_scopes(_scopes(arguments))
+    change = CreateToken(_text(arguments, "user", default=""), _text(arguments, "email", default=""), bool(arguments.get("bot")), scopes)
+    token, user = await tenant.commit(change)
+    return {"token": token, "user_id": user.user_id, "scopes": list(scopes)}
+
+
+@dataclass(frozen=True, slots=True)
+class CreateToken:
+    user_id: str
+    email: str
+    bot: bool
+    scopes: tuple[str, ...]
+
+    async def apply(self, tx: Transaction) -> tuple[str, User]:
+        user = await self._user(tx)
+        if user is None:
+            raise UserNotFound("no such user in this workspace")
+        if user.deleted:
+            raise UserDisabled
+        return await create_token(tx, user, self.scopes), user
+
+    async def _user(self, tx: Transaction) -> User | None:
+        users = Users(tx.connection, tx.scope)
+        if self.email:
+            return await users.get_by_email(self.email)
+        if self.user_id:
+            return await users.get(self.user_id)
+        team = await Teams(tx.connection, tx.scope).get()
+        return await users.get(team.bot_user_id if self.bot else team.owner_id) if team else None
+
+
+def _text(arguments: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
+    value = arguments.get(name)
+    if value in (None, "") and default is not None:
+        return default
+    if not isinstance(value, str) or not value or "\x00" in value:
+        raise BadCommand(f"{name} must be a string that is not empty")
+    return value
+
+
+def _scopes(arguments: Mapping[str, Any]) -> list[str] | None:
+    """A list of names, or names separated by commas."""
+    value = arguments.get("scopes")
+    if value in (None, "", []):
+        return None
+    if isinstance(value, str):
+        return [scope.strip() for scope in value.split(",") if scope.strip()]
+    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+        raise BadCommand("scopes must be a list of strings")
+    return value

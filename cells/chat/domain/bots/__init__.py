@@ -1,0 +1,1 @@
+"""Apps' bots, as far as messages need them; installing apps comes with the apps themselves."""

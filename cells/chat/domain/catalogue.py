@@ -1,0 +1,20 @@
+"""All of chat's tables, for the runtime that moves, checks and isolates them."""
+
+from sqlalchemy import MetaData
+
+from cells.chat.domain.bots import tables as bots
+from cells.chat.domain.channels import tables as channels
+from cells.chat.domain.members import tables as members
+from cells.chat.domain.messages import tables as messages
+from cells.chat.domain.reactions import tables as reactions
+from cells.chat.domain.tables import CHAT
+from cells.chat.domain.teams import tables as teams
+from cells.chat.domain.tokens import tables as tokens
+from cells.chat.domain.users import tables as users
+
+NOUNS = (teams, users, bots, tokens, channels, members, messages, reactions)
+
+
+def chat_tables() -> MetaData:
+    """Complete, because every noun's tables are imported here."""
+    return CHAT

@@ -1,0 +1,1 @@
+"""Conversations: public and private channels, direct messages, group direct messages."""

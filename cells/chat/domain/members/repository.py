@@ -1,0 +1,46 @@
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.runtime.tenancy import TenantScope
+
+
+class Members:
+    def __init__(self, connection: AsyncConnection, scope: TenantScope) -> None:
+        self._connection = connection
+        self._workspace = scope.workspace_id
+
+    async def page(self, channel_id: str, after_id: str, limit: int) -> list[str]:
+        """User ids in order, after `after_id`; at most `limit`."""
+        rows = await self._connection.execute(_LIST, {"w": self._workspace, "c": channel_id, "after": after_id, "n": limit})
+        return [row.user_id for row in rows]
+
+    async def count(self, channel_id: str) -> int:
+        return int((await self._connection.execute(_COUNT, {"w": self._workspace, "c": channel_id})).scalar_one())
+
+    async def among(self, channel_id: str, user_ids: Sequence[str]) -> frozenset[str]:
+        """Those of `user_ids` that are in the channel."""
+        rows = await self._connection.execute(_AMONG, {"w": self._workspace, "c": channel_id, "u": list(user_ids)})
+        return frozenset(row.user_id for row in rows)
+
+    async def channels_of(self, user_id: str) -> list[str]:
+        rows = await self._connection.execute(_CHANNELS_OF, {"w": self._workspace, "u": user_id})
+        return [row.channel_id for row in rows]
+
+    async def insert(self, channel_id: str, user_ids: Sequence[str], now_us: int) -> None:
+        await self._connection.execute(_INSERT, {"w": self._workspace, "c": channel_id, "u": list(user_ids), "at": now_us})
+
+    async def remove(self, channel_id: str, user_id: str) -> None:
+        await self._connection.execute(_REMOVE, {"w": self._workspace, "c": channel_id, "u": user_id})
+
+
+_LIST = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id > :after ORDER BY user_id LIMIT :n")
+_COUNT = text("SELECT count(*) FROM members WHERE workspace_id = :w AND channel_id = :c")
+_AMONG = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = ANY(CAST(:u AS text[]))")
+_CHANNELS_OF = text("SELECT channel_id FROM members WHERE workspace_id = :w AND user_id = :u")
+_INSERT = text(
+    "INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"
+    " SELECT :w, :c, u, :at, 0 FROM unnest(CAST(:u AS text[])) AS u"
+)
+_REMOVE = text("DELETE FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = :u")

@@ -1,0 +1,80 @@
+"""Changing and deleting messages, and what may be said."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cells.chat.domain.channels.channel import Standing
+from cells.chat.domain.channels.errors import ChannelNotFound
+from cells.chat.domain.channels.repository import Channels
+from cells.chat.domain.messages.errors import CantDelete, CantUpdate, ChannelInactive, MessageNotFound, NoText, TextTooLong
+from cells.chat.domain.messages.events import changed, deleted, message_face
+from cells.chat.domain.messages.message import Message
+from cells.chat.domain.messages.repository import Messages
+from cells.runtime.log import Transaction
+from chassis.identity import UserId
+
+TEXT_LENGTH_MAX = 40_000
+"""Characters (code points)."""
+
+
+def checked_text(text: str, extras: str | None) -> str:
+    """Refused when it is too long or nothing is said at all; never cut."""
+    if len(text) > TEXT_LENGTH_MAX:
+        raise TextTooLong
+    if not text and extras is None:
+        raise NoText
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMessage:
+    channel_id: str
+    ts_us: int
+    user_id: UserId
+    text: str | None
+    extras: str | None
+
+    async def apply(self, tx: Transaction) -> dict[str, Any]:
+        """The message as it is now."""
+        standing, before = await _require_message(tx, self.channel_id, self.ts_us, self.user_id)
+        if before.user_id != self.user_id:
+            raise CantUpdate
+        if standing.channel.archived:
+            raise ChannelInactive
+        now_us = tx.next_ts_us()
+        after = replace(before, text=self._text(before), extras=self._extras(before), edited_us=now_us, edited_by=self.user_id)
+        await Messages(tx.connection, tx.scope).change(after)
+        tx.append(changed(before, after, tx.scope.workspace_id, now_us))
+        return message_face(after, tx.scope.workspace_id)
+
+    def _text(self, before: Message) -> str:
+        return before.text if self.text is None else self.text
+
+    def _extras(self, before: Message) -> str | None:
+        return before.extras if self.extras is None else self.extras
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMessage:
+    channel_id: str
+    ts_us: int
+    user_id: UserId
+    is_owner: bool
+
+    async def apply(self, tx: Transaction) -> None:
+        _, before = await _require_message(tx, self.channel_id, self.ts_us, self.user_id)
+        if before.user_id != self.user_id and not self.is_owner:
+            raise CantDelete
+        now_us = tx.next_ts_us()
+        await Messages(tx.connection, tx.scope).remove(self.channel_id, self.ts_us, now_us)
+        tx.append(deleted(before, tx.scope.workspace_id, now_us))
+
+
+async def _require_message(tx: Transaction, channel_id: str, ts_us: int, user_id: str) -> tuple[Standing, Message]:
+    standing = await Channels(tx.connection, tx.scope).get(channel_id, user_id)
+    if standing is None or not standing.visible:
+        raise ChannelNotFound
+    message = await Messages(tx.connection, tx.scope).get(channel_id, ts_us)
+    if message is None:
+        raise MessageNotFound
+    return standing, message

@@ -1,0 +1,14 @@
+from sqlalchemy import BigInteger, Column, Text
+
+from cells.chat.domain.tables import CHAT
+from cells.runtime.tenancy import tenant_table
+
+reactions = tenant_table(
+    "reactions",
+    CHAT,
+    Column("channel_id", Text, primary_key=True),
+    Column("ts_us", BigInteger, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    Column("created_us", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Bearer tokens: only their SHA-256 is stored."""

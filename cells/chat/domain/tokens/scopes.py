@@ -1,0 +1,36 @@
+"""OAuth scopes that methods of chat ask for (https://api.slack.com/scopes)."""
+
+from cells.chat.domain.tokens.errors import InvalidScope
+
+SCOPES = (
+    "channels:history",
+    "channels:join",
+    "channels:manage",
+    "channels:read",
+    "channels:write",
+    "channels:write.invites",
+    "chat:write",
+    "groups:history",
+    "groups:read",
+    "groups:write",
+    "groups:write.invites",
+    "im:history",
+    "im:read",
+    "im:write",
+    "mpim:history",
+    "mpim:read",
+    "mpim:write",
+    "reactions:read",
+    "reactions:write",
+    "team:read",
+    "users:read",
+    "users:read.email",
+)
+
+
+def checked_scopes(wanted: list[str] | None) -> tuple[str, ...]:
+    """The scopes asked for, once each; all of them where none were named."""
+    unknown = [scope for scope in wanted or () if scope not in SCOPES]
+    if unknown:
+        raise InvalidScope(f"no such scope: {unknown[0]}")
+    return tuple(dict.fromkeys(wanted)) if wanted is not None else SCOPES

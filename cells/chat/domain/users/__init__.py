@@ -1,0 +1,1 @@
+"""People and bot users of a workspace."""

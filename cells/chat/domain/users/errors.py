@@ -1,0 +1,27 @@
+from cells.chat.domain.errors import DomainError
+
+
+class UserNotFound(DomainError):
+    """No such user here; the same word for a user of another workspace."""
+
+    code = "user_not_found"
+
+
+class UsersNotFound(DomainError):
+    """No user has this address (users.lookupByEmail's own word)."""
+
+    code = "users_not_found"
+
+
+class UserDisabled(DomainError):
+    code = "user_disabled"
+
+
+class AlreadyInTeam(DomainError):
+    """A user with this address is here already."""
+
+    code = "already_in_team"
+
+
+class InvalidEmail(DomainError):
+    code = "invalid_email"

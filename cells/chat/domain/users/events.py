@@ -1,0 +1,67 @@
+"""A user as Slack shows it (https://api.slack.com/types/user), and what is announced about users."""
+
+import hashlib
+from typing import Any
+
+from cells.chat.domain.payloads import payload_of
+from cells.chat.domain.timestamps import show_ts
+from cells.chat.domain.users.user import User
+from cells.runtime.log import Event
+
+
+def user_face(user: User, team_id: str) -> dict[str, Any]:
+    face: dict[str, Any] = {
+        "id": user.user_id,
+        "team_id": team_id,
+        "name": user.name,
+        "deleted": user.deleted,
+        "color": _color_of(user.user_id),
+        "real_name": user.real_name,
+        "tz": "Etc/UTC",
+        "tz_label": "Coordinated Universal Time",
+        "tz_offset": 0,
+        "profile": _profile_face(user, team_id),
+        "is_admin": user.is_owner,
+        "is_owner": user.is_owner,
+        "is_primary_owner": user.is_owner,
+        "is_restricted": False,
+        "is_ultra_restricted": False,
+        "is_bot": user.bot_id is not None,
+        "is_app_user": False,
+        "updated": user.updated_us // 1_000_000,
+        "has_2fa": False,
+    }
+    return face
+
+
+def user_joined_team(user: User, team_id: str) -> Event:
+    fields = {"type": "team_join", "user": user_face(user, team_id), "event_ts": show_ts(user.created_us)}
+    return Event("team_join", ("*",), payload_of(fields))
+
+
+def _profile_face(user: User, team_id: str) -> dict[str, Any]:
+    profile: dict[str, Any] = {
+        "title": "",
+        "phone": "",
+        "skype": "",
+        "real_name": user.real_name,
+        "real_name_normalized": user.real_name,
+        "display_name": user.name,
+        "display_name_normalized": user.name,
+        "fields": {},
+        "status_text": "",
+        "status_emoji": "",
+        "status_expiration": 0,
+        "avatar_hash": hashlib.blake2s(user.user_id.encode(), digest_size=6).hexdigest(),
+        "team": team_id,
+    }
+    if user.email is not None:
+        profile["email"] = user.email
+    if user.bot_id is not None:
+        profile |= {"bot_id": user.bot_id, "api_app_id": user.app_id, "always_active": True}
+    return profile
+
+
+def _color_of(user_id: str) -> str:
+    """Six hex digits, the same each time."""
+    return hashlib.blake2s(user_id.encode(), digest_size=3).hexdigest()

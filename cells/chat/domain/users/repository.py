@@ -1,0 +1,66 @@
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.chat.domain.users.user import User
+from cells.runtime.tenancy import TenantScope
+
+
+class Users:
+    def __init__(self, connection: AsyncConnection, scope: TenantScope) -> None:
+        self._connection = connection
+        self._workspace = scope.workspace_id
+
+    async def get(self, user_id: str) -> User | None:
+        row = (await self._connection.execute(_BY_ID, {"w": self._workspace, "id": user_id})).one_or_none()
+        return User(*row) if row else None
+
+    async def get_many(self, user_ids: Sequence[str]) -> dict[str, User]:
+        """Those of `user_ids` that are users here, by id."""
+        rows = await self._connection.execute(_BY_IDS, {"w": self._workspace, "ids": list(user_ids)})
+        return {row.user_id: User(*row) for row in rows}
+
+    async def get_by_email(self, email: str) -> User | None:
+        row = (await self._connection.execute(_BY_EMAIL, {"w": self._workspace, "email": email})).one_or_none()
+        return User(*row) if row else None
+
+    async def page(self, after_id: str, limit: int) -> list[User]:
+        """In the order of ids, after `after_id`; at most `limit`."""
+        rows = await self._connection.execute(_LIST, {"w": self._workspace, "after": after_id, "n": limit})
+        return [User(*row) for row in rows]
+
+    async def names_like(self, stem: str) -> frozenset[str]:
+        rows = await self._connection.execute(_NAMES, {"w": self._workspace, "stem": stem})
+        return frozenset(row.name for row in rows)
+
+    async def insert(self, user: User) -> None:
+        await self._connection.execute(
+            _INSERT,
+            {
+                "w": self._workspace,
+                "id": user.user_id,
+                "name": user.name,
+                "real_name": user.real_name,
+                "email": user.email,
+                "bot_id": user.bot_id,
+                "app_id": user.app_id,
+                "is_owner": user.is_owner,
+                "deleted": user.deleted,
+                "created": user.created_us,
+                "updated": user.updated_us,
+            },
+        )
+
+
+_COLUMNS = "user_id, name, real_name, email, bot_id, app_id, is_owner, deleted, created_us, updated_us"
+_FROM = f"SELECT {_COLUMNS} FROM users WHERE workspace_id = :w"  # noqa: S608 - columns of ours
+_BY_ID = text(f"{_FROM} AND user_id = :id")
+_BY_IDS = text(f"{_FROM} AND user_id = ANY(CAST(:ids AS text[]))")
+_BY_EMAIL = text(f"{_FROM} AND lower(email) = lower(:email)")
+_LIST = text(f"{_FROM} AND user_id > :after ORDER BY user_id LIMIT :n")
+_NAMES = text("SELECT name FROM users WHERE workspace_id = :w AND starts_with(name, :stem)")
+_INSERT = text(
+    f"INSERT INTO users (workspace_id, {_COLUMNS})"  # noqa: S608 - columns of ours
+    " VALUES (:w, :id, :name, :real_name, :email, :bot_id, :app_id, :is_owner, :deleted, :created, :updated)"
+)

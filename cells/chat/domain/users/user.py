@@ -1,0 +1,17 @@
+from dataclasses import dataclass
+
+from chassis.identity import AppId, BotId, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    user_id: UserId
+    name: str
+    real_name: str
+    email: str | None
+    bot_id: BotId | None
+    app_id: AppId | None
+    is_owner: bool
+    deleted: bool
+    created_us: int
+    updated_us: int

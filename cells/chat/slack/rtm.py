@@ -1,0 +1,141 @@
+"""Real Time Messaging: the ticket, and what a client may say on its socket (https://api.slack.com/rtm)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.chat.domain.channels.events import JOINED, LEFT
+from cells.chat.domain.errors import DomainError
+from cells.chat.domain.members.repository import Members
+from cells.chat.domain.messages.posting import PostMessage
+from cells.chat.domain.messages.service import checked_text
+from cells.chat.domain.tokens.errors import MissingScope
+from cells.chat.domain.users.repository import Users
+from cells.chat.slack.call import Answer, Call
+from cells.chat.slack.chat import checked_client_msg_id, destination, thread_of
+from cells.chat.slack.errors import InvalidArguments, TeamNotFound
+from cells.chat.slack.registry import Method, NoArguments, Tier
+from cells.chat.slack.team import require_team
+from cells.chat.slack.tickets import LIFETIME_S, make_ticket, read_ticket
+from cells.runtime.log import LoggedEvent
+from cells.runtime.tenancy import TenantScope
+from cells.runtime.workload import Admitted, Handshake, Refused, Regrouping, Tenant
+from chassis.clock import Clock
+from chassis.identity import AppId, BotId, UserId
+
+_PATH = re.compile(r"/rtm/(?P<workspace>T[0-9A-Z]+)/(?P<ticket>[A-Za-z0-9.]{1,200})/?")
+_JOINING, _LEAVING = frozenset(JOINED.values()), frozenset(LEFT.values())
+_decode_channel = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Once(Protocol):
+    async def claim(self, name: str, ttl_s: int) -> bool:
+        """True for the first caller within `ttl_s`, False for every other."""
+
+
+async def connect(call: Call[NoArguments]) -> Answer:
+    team = await require_team(call.tenant)
+    bearer = call.bearer
+    ticket = make_ticket(call.tenant.secret, bearer.user_id, call.clock.now_us(), may_post="chat:write" in bearer.scopes)
+    return {
+        "url": call.origin.socket_url(call.team_id, ticket),
+        "team": {"id": team.team_id, "name": team.name, "domain": team.domain},
+        "self": {"id": bearer.user_id, "name": bearer.user_name},
+    }
+
+
+METHODS = (Method("rtm.connect", connect, Tier.ONE, errors=(TeamNotFound,)),)
+
+
+class RtmSessions:
+    """The `Sessions` of chat."""
+
+    def __init__(self, clock: Clock, once: Once) -> None:
+        self._clock = clock
+        self._once = once
+
+    async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused:
+        found = _PATH.fullmatch(handshake.path)
+        if found is None:
+            return Refused(404, "no socket here")
+        if found["workspace"] != tenant.scope.workspace_id:
+            return Refused(401, "not a ticket of this workspace")
+        ticket = read_ticket(tenant.secret, found["ticket"], self._clock.now_us())
+        if ticket is None or not await self._once.claim(f"rtm:{tenant.scope.workspace_id}:{ticket.nonce}", LIFETIME_S + 1):
+            return Refused(401, "the ticket is used, out of date or forged")
+        async with tenant.reading() as connection:
+            user = await Users(connection, tenant.scope).get(ticket.user_id)
+        if user is None or user.deleted:
+            return Refused(403, "the account is inactive")
+        facts = {"bot_id": user.bot_id or "", "app_id": user.app_id or "", "may_post": "1" if ticket.may_post else ""}
+        return Admitted(user.user_id, ('{"type":"hello"}',), facts)
+
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
+        return frozenset(await Members(connection, scope).channels_of(user_id))
+
+    def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
+        """The events that tell a user alone of a channel are the ones that move the user's sessions."""
+        joined = event.kind in _JOINING
+        if not joined and event.kind not in _LEAVING:
+            return ()
+        channel = _decode_channel(event.payload)["channel"]
+        channel_id = channel["id"] if joined else channel
+        return tuple(Regrouping(user_id, channel_id, joined) for user_id in event.audience)
+
+    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[str]:
+        try:
+            frame = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            frame = None
+        if not isinstance(frame, dict):
+            return (_said({"ok": False, "error": {"code": 1, "msg": "not a JSON object"}}),)
+        kind = frame.get("type")
+        if kind == "ping":
+            echoed = {name: value for name, value in frame.items() if name not in ("id", "type")}
+            return (_said({"type": "pong", "reply_to": frame.get("id"), **echoed}),)
+        if kind == "message":
+            return (_said(await _post(tenant, session, frame)),)
+        return ()
+
+
+async def _post(tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> Answer:
+    reply: Answer = {"ok": True}
+    if "id" in frame:
+        reply["reply_to"] = frame["id"]
+    try:
+        posted = await tenant.commit(await _change_of(tenant, session, frame))
+    except DomainError as error:
+        return reply | {"ok": False, "error": {"code": 2, "msg": error.code}}
+    return reply | {"ts": posted.face["ts"], "text": posted.message.text}
+
+
+async def _change_of(tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> PostMessage:
+    if not session.facts.get("may_post"):
+        raise MissingScope("chat:write", "")
+    user_id = UserId(session.user_id)
+    said = checked_text(_text(frame, "text"), None)
+    return PostMessage(
+        channel_id=await destination(tenant, user_id, _text(frame, "channel")),
+        user_id=user_id,
+        text=said,
+        bot_id=BotId(bot_id) if (bot_id := session.facts.get("bot_id")) else None,
+        app_id=AppId(app_id) if (app_id := session.facts.get("app_id")) else None,
+        thread_us=thread_of(_text(frame, "thread_ts")),
+        broadcast=frame.get("reply_broadcast") is True,
+        client_msg_id=checked_client_msg_id(_text(frame, "client_msg_id")),
+    )
+
+
+def _text(frame: Mapping[str, Any], name: str) -> str:
+    value = frame.get(name) or ""
+    if not isinstance(value, str) or "\x00" in value:
+        raise InvalidArguments(f"must be a string without NUL [json-pointer:/{name}]")
+    return value
+
+
+def _said(frame: Answer) -> str:
+    return _encode(frame).decode()

@@ -1,0 +1,23 @@
+"""Chat as a cell's workload: what the runtime is given, and nothing it has to know."""
+
+from cells.chat.commands import admit_workspace, commands
+from cells.chat.domain.catalogue import chat_tables
+from cells.chat.slack.bearers import Bearers
+from cells.chat.slack.dispatch import Dispatch
+from cells.chat.slack.methods import all_methods
+from cells.chat.slack.rtm import Once, RtmSessions
+from cells.runtime.workload import Workload
+from chassis.clock import Clock
+
+
+def chat(clock: Clock, once: Once) -> Workload:
+    """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`)."""
+    bearers = Bearers(clock)
+    return Workload(
+        name="chat",
+        tables=chat_tables(),
+        app=Dispatch(all_methods(), bearers, clock),
+        commands=commands(bearers),
+        admit=admit_workspace,
+        sessions=RtmSessions(clock, once),
+    )
