@@ -122,7 +122,7 @@ class FrameStream:
         The other side's Hello goes to `on_frame` too. Cancelling it closes the stream.
         """
         hello.window_bytes = self._window_bytes
-        self.send_urgent(tunnel_pb2.Frame(hello=hello))
+        self._urgent.insert(0, encode(tunnel_pb2.Frame(hello=hello)))
         writer = asyncio.create_task(self._write_all())
         reader = asyncio.create_task(self._read_all(on_frame))
         try:
