@@ -61,7 +61,7 @@ class Attempt:
         if self.service.wish.once and process.returncode == 0:
             self._change(Fact(Phase.DONE, self._now_s(), 0, self.fact.starts))
         else:
-            self._change(ended(self.fact, self._now_s(), f"{_how(process.returncode)} ({log_tail(what.log, written, lines=1)})"))
+            self._change(ended(self.fact, self._now_s(), _how(process.returncode, what, written)))
 
     def _change(self, fact: Fact) -> None:
         self.fact = fact
@@ -69,5 +69,6 @@ class Attempt:
         self._note(fact, self._process.pid if self._process and alive else None)
 
 
-def _how(returncode: int) -> str:
-    return f"killed by signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
+def _how(returncode: int, what: Launch, written: int) -> str:
+    """A process that ends by itself says why in its log; one that is killed has no last words."""
+    return f"killed by signal {-returncode}" if returncode < 0 else f"exit code {returncode} ({log_tail(what.log, written, lines=1)})"

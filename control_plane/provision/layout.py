@@ -38,7 +38,7 @@ class Layout:
         self.control_plane = self.home / "control-plane"
 
     def create(self) -> None:
-        for folder in (self.home, self.run, self.logs, self.router, self.control_plane):
+        for folder in (self.home, self.home / "cells", self.run, self.logs, self.router, self.control_plane):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def cell(self, name: str) -> Path:

@@ -38,6 +38,8 @@ class UpOptions:
     detach: bool = False
     json: bool = False
     demo: bool = True
+    quiet: bool = False
+    """Tell nobody the tokens: the output is a log."""
 
 
 def up(options: UpOptions) -> int:
@@ -72,8 +74,9 @@ async def _foreground(options: UpOptions, layout: Layout, console: Console) -> i
 
         def on_ready() -> None:
             progress.__exit__()
-            _told(layout, console, options.json)
-            console.print("Ctrl-C stops it; the data stays.", highlight=False)
+            if not options.quiet:
+                _told(layout, console, options.json)
+                console.print("Ctrl-C stops it; the data stays.", highlight=False)
 
         await upbringing.run(
             show=progress.show, say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True), on_ready=on_ready
@@ -110,4 +113,5 @@ def _told(layout: Layout, console: Console, as_json: bool) -> None:
 
 
 def _arguments(options: UpOptions) -> dict[str, object]:
-    return {"home": str(options.home.absolute()), **{k: v for k, v in asdict(options).items() if k not in ("home", "detach", "json")}}
+    kept = {name: value for name, value in asdict(options).items() if name not in ("home", "detach", "json", "quiet")}
+    return {**kept, "home": str(options.home.absolute()), "quiet": True}
