@@ -1,0 +1,1 @@
+"""Workloads other than chat, to show what a cell asks of one."""
