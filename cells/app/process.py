@@ -54,20 +54,30 @@ class Parts:
         return Tenants(self.table, self.database, self.log)
 
 
+class StoppedWaiting(Exception):
+    pass
+
+
 async def serve(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle) -> None:
     """Until told to stop; then take nothing new, finish what there is, close."""
-    async with (
-        serving_health(lifecycle, settings.health.host, settings.health.port),
-        opened(settings, make_workload, lifecycle) as parts,
-        doors(parts) as (ingress, heartbeat),
-    ):
-        lifecycle.ready()
-        _log.info("ready", cell=settings.name, role=settings.role, process_id=parts.process_id)
-        await lifecycle.stopping.wait()
-        if heartbeat is not None:
-            await heartbeat.leave()
-        await ingress.drain(settings.drain_s)
-        await parts.log.settle()
+    with contextlib.suppress(StoppedWaiting):
+        async with (
+            serving_health(lifecycle, settings.health.host, settings.health.port),
+            opened(settings, make_workload, lifecycle) as parts,
+            doors(parts) as (ingress, heartbeat),
+        ):
+            lifecycle.ready()
+            _log.info("ready", role=settings.role, process_id=parts.process_id)
+            await lifecycle.stopping.wait()
+            await _drain(parts, ingress, heartbeat)
+
+
+async def _drain(parts: Parts, ingress: Ingress, heartbeat: Heartbeat | None) -> None:
+    """The directory first, so that no router comes back; then the tunnels; then what they left in the log's queue."""
+    if heartbeat is not None:
+        await heartbeat.leave()
+    await ingress.drain(parts.settings.drain_s)
+    await parts.log.settle()
 
 
 @asynccontextmanager
@@ -176,7 +186,7 @@ async def _database_answers(database: Database, table: TenancyTable, lifecycle: 
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(backoff.delay_s(attempt)):
                 await lifecycle.stopping.wait()
-            raise asyncio.CancelledError("stopped before the database answered")
+            raise StoppedWaiting
         attempt += 1
 
 

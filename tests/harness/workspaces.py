@@ -82,7 +82,7 @@ async def set_tenancy(owner_url: str, workspace_id: WorkspaceId, state: str, epo
 async def execute(url: str, statement: str, *arguments: Any) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(url)
     try:
-        return await connection.fetch(statement, *arguments)  # type: ignore[no-any-return]
+        return await connection.fetch(statement, *arguments)
     finally:
         await connection.close()
 

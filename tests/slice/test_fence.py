@@ -6,7 +6,18 @@ import pytest
 
 from cells.runtime.bus import Bus
 from cells.runtime.log import Transaction
-from cells.runtime.tenancy import Frozen, Incoming, Moved, NotExecuted, NotMine, StaleEpoch, Suspended, TenancyTable, TenantScope
+from cells.runtime.tenancy import (
+    Frozen,
+    Incoming,
+    Moved,
+    NotExecuted,
+    NotMine,
+    Overloaded,
+    StaleEpoch,
+    Suspended,
+    TenancyTable,
+    TenantScope,
+)
 from cells.runtime.transfer import Ownership
 from cells.runtime.transfer.locking import RowLocked
 from chassis.identity import make_workspace_id
@@ -105,6 +116,21 @@ async def test_freeze_past_its_deadline_changes_nothing_and_names_the_blocker(ce
         held.let_go.set()
         await writing
         await log.commit(scope, Say("still open"))
+
+
+async def test_a_database_that_drops_everyone_costs_the_work_in_flight_and_nothing_else(cell_database: FreshDatabase) -> None:
+    scope, held = await a_workspace(cell_database.owner_url), Held()
+    everyone = "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'waggle_app'"
+    async with a_log(cell_database.app_url) as (_, log):
+        await asyncio.gather(*(log.head(scope) for _ in range(8)))  # fills the pool
+        writing = asyncio.create_task(log.commit(scope, held))
+        await held.begun.wait()
+        await execute(cell_database.owner_url, everyone)
+        held.let_go.set()
+        with pytest.raises(Overloaded):
+            await writing
+        await log.commit(scope, Say("next"))
+        assert [event.payload for event in await log.read(scope, 0)] == ["next"]
 
 
 def no_bus() -> Bus | None:

@@ -10,6 +10,7 @@ from cells.runtime.log.changes import Change
 from cells.runtime.log.workspace_log import WorkspaceLog
 from cells.runtime.tenancy import Database, Tenancy, TenancyTable, TenantScope
 from chassis.identity import WorkspaceId
+from chassis.telemetry import span, spanning
 
 R = TypeVar("R")
 
@@ -26,10 +27,11 @@ class LoggedTenant:
         return self.tenancy.secret
 
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return self.database.reading(self.scope)
+        return spanning("database.read", self.database.reading(self.scope))
 
     async def commit(self, change: Change[R]) -> R:
-        return await self.log.commit(self.scope, change)
+        with span("database.commit", workspace=self.scope.workspace_id, change=type(change).__name__):
+            return await self.log.commit(self.scope, change)
 
 
 @dataclass(frozen=True, slots=True)

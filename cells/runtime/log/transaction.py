@@ -6,38 +6,26 @@ So everything read in it is exact against every other writer of the workspace, a
 from collections import deque
 from typing import Any, NoReturn
 
-from sqlalchemy import ARRAY, BigInteger, Text, TextClause, bindparam, select, text
-from sqlalchemy.exc import DBAPIError
+import asyncpg
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.runtime.log.events import Event, LoggedEvent
-from cells.runtime.tenancy import NotMine, Overloaded, TenantScope, refusal_of, tenancy, tenancy_of
+from cells.runtime.tenancy import NotMine, Overloaded, TenantScope, driver_of, refusal_of, tenancy, tenancy_of
 from chassis.clock import Clock
 
 LOCK_WAIT_RETRY_MS = 500
-_LOCK_NOT_AVAILABLE = "55P03"
 
-_LOCK = text(
-    "SELECT seq, last_ts_us FROM tenancy WHERE workspace_id = :workspace_id AND epoch = :epoch AND state = 'active' FOR NO KEY UPDATE"
-)
+_LOCK = "SELECT seq, last_ts_us FROM tenancy WHERE workspace_id = $1 AND epoch = $2 AND state = 'active' FOR NO KEY UPDATE"
 
-_ANNOUNCE: TextClause = text(
-    "WITH fence AS (UPDATE tenancy SET seq = :seq, last_ts_us = :last_ts_us WHERE workspace_id = :workspace_id)"
-    " INSERT INTO log (workspace_id, seq, ts_us, kind, audience, payload)"
-    " SELECT :workspace_id, e.seq, e.ts_us, e.kind, string_to_array(e.audience, ' '), e.payload"
-    " FROM unnest(:seqs, :times, :kinds, :audiences, :payloads) AS e (seq, ts_us, kind, audience, payload)"
-).bindparams(
-    bindparam("workspace_id", type_=Text),
-    bindparam("seq", type_=BigInteger),
-    bindparam("last_ts_us", type_=BigInteger),
-    bindparam("seqs", type_=ARRAY(BigInteger)),
-    bindparam("times", type_=ARRAY(BigInteger)),
-    bindparam("kinds", type_=ARRAY(Text)),
-    bindparam("audiences", type_=ARRAY(Text)),
-    bindparam("payloads", type_=ARRAY(Text)),
-)
+_ANNOUNCE = """
+WITH fence AS (UPDATE tenancy SET seq = $2, last_ts_us = $3 WHERE workspace_id = $1)
+INSERT INTO log (workspace_id, seq, ts_us, kind, audience, payload)
+SELECT $1, e.seq, e.ts_us, e.kind, string_to_array(e.audience, ' '), e.payload
+FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[]) AS e (seq, ts_us, kind, audience, payload)
+"""
 
-_TICK = text("UPDATE tenancy SET last_ts_us = :last_ts_us WHERE workspace_id = :workspace_id")
+_TICK = "UPDATE tenancy SET last_ts_us = $2 WHERE workspace_id = $1"
 
 
 class Transaction:
@@ -67,24 +55,12 @@ class Transaction:
 
     async def announce(self) -> list[LoggedEvent]:
         """Write what was appended, and the row's new seq and time, in one statement. For the log alone, last before COMMIT."""
+        driver, workspace_id = driver_of(self.connection), self.scope.workspace_id
         if self._events:
-            await self.connection.execute(_ANNOUNCE, self._announcement())
+            await driver.execute(_ANNOUNCE, workspace_id, self._seq, self._last_ts_us, *_columns(self._events))
         elif self._last_ts_us != self._stored_ts_us:
-            await self.connection.execute(_TICK, {"last_ts_us": self._last_ts_us, "workspace_id": self.scope.workspace_id})
+            await driver.execute(_TICK, workspace_id, self._last_ts_us)
         return self._events
-
-    def _announcement(self) -> dict[str, Any]:
-        events = self._events
-        return {
-            "workspace_id": self.scope.workspace_id,
-            "seq": self._seq,
-            "last_ts_us": self._last_ts_us,
-            "seqs": [event.seq for event in events],
-            "times": [event.ts_us for event in events],
-            "kinds": [event.kind for event in events],
-            "audiences": [" ".join(event.audience) for event in events],
-            "payloads": [event.payload for event in events],
-        }
 
     def _tick(self) -> int:
         self._last_ts_us = max(self._last_ts_us + 1, self._clock.now_us())
@@ -96,21 +72,25 @@ class Transaction:
             raise ValueError(f"not an audience: {event.audience!r}")
 
 
+def _columns(events: list[LoggedEvent]) -> tuple[list[Any], ...]:
+    return (
+        [event.seq for event in events],
+        [event.ts_us for event in events],
+        [event.kind for event in events],
+        [" ".join(event.audience) for event in events],
+        [event.payload for event in events],
+    )
+
+
 async def fence(connection: AsyncConnection, scope: TenantScope, clock: Clock) -> Transaction:
     """Lock the workspace's row, or raise the NotExecuted that says why this process may not write it."""
-    found = (await _locked(connection, scope)).one_or_none()
+    try:
+        found = await driver_of(connection).fetchrow(_LOCK, scope.workspace_id, scope.epoch)
+    except asyncpg.LockNotAvailableError as error:
+        raise Overloaded("the workspace's row stayed locked", retry_after_ms=LOCK_WAIT_RETRY_MS) from error
     if found is None:
         await _refuse(connection, scope)
-    return Transaction(connection, scope, found.seq, found.last_ts_us, clock)
-
-
-async def _locked(connection: AsyncConnection, scope: TenantScope) -> Any:
-    try:
-        return await connection.execute(_LOCK, {"workspace_id": scope.workspace_id, "epoch": scope.epoch})
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-            raise Overloaded("the workspace's row stayed locked", retry_after_ms=LOCK_WAIT_RETRY_MS) from error
-        raise
+    return Transaction(connection, scope, found["seq"], found["last_ts_us"], clock)
 
 
 async def _refuse(connection: AsyncConnection, scope: TenantScope) -> NoReturn:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import DBAPIError
 
@@ -103,7 +104,7 @@ class Writer:
         except (NotExecuted, CommitUnknown):
             raise
         except Exception as error:
-            if isinstance(error, DBAPIError) and error.connection_invalidated:
+            if _lost_database(error):
                 raise Overloaded("the database went away before COMMIT", retry_after_ms=RETRY_AFTER_MS) from error
             if len(batch) == 1:
                 raise
@@ -136,6 +137,13 @@ async def _apply(tx: Transaction, changes: list[Any]) -> Sequence[Outcome]:
     if len(outcomes) != len(changes):
         raise WaggleError(f"{type(changes[0]).__name__}.apply_many gave {len(outcomes)} outcomes for {len(changes)} changes")
     return outcomes
+
+
+def _lost_database(error: Exception) -> bool:
+    """The connection broke before COMMIT was sent, so PostgreSQL has rolled back."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated
+    return isinstance(error, OSError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError | asyncpg.OperatorInterventionError)
 
 
 def _fits(first: Waiting, following: Waiting) -> bool:

@@ -6,7 +6,7 @@ from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
 from cells.runtime.tenancy.scope import TenantScope
 from cells.runtime.tenancy.table import TenancyTable
 from cells.runtime.tenancy.tables import TenancyState, runtime_metadata, tenancy, tenant_table
-from cells.runtime.tenancy.transactions import CommitUnknown
+from cells.runtime.tenancy.transactions import CommitUnknown, driver_of
 
 __all__ = [
     "CommitUnknown",
@@ -25,6 +25,7 @@ __all__ = [
     "TenancyState",
     "TenancyTable",
     "TenantScope",
+    "driver_of",
     "open_database",
     "refusal_of",
     "runtime_metadata",
