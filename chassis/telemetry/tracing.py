@@ -4,10 +4,11 @@ Without one nothing of OpenTelemetry is imported and a `span` costs two attribut
 `traceparent` then passes through untouched like any header.
 """
 
-from collections.abc import Iterable, MutableSequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from typing import Protocol, TypeVar
 
+T = TypeVar("T")
 Header = tuple[bytes, bytes]
 Attribute = str | int | float | bool
 TRACEPARENT = b"traceparent"
@@ -72,6 +73,18 @@ def span(name: str, parent: str | None = None, **attributes: Attribute) -> Abstr
     return _NOTHING if tracing is None else tracing.span(name, parent, attributes)
 
 
+def spanning(name: str, block: AbstractAsyncContextManager[T]) -> AbstractAsyncContextManager[T]:
+    """`block` as one piece of work in the trace, from before it is entered until after it is left; itself when tracing is off."""
+    return block if _SWITCH.tracing is None else _spanned(name, block)
+
+
+@asynccontextmanager
+async def _spanned(name: str, block: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    with span(name):
+        async with block as entered:
+            yield entered
+
+
 def extract(headers: Iterable[Header]) -> str | None:
     """The `traceparent` among the headers (W3C Trace Context); None when tracing is off: then they are not even looked at."""
     if _SWITCH.tracing is None:
@@ -79,12 +92,11 @@ def extract(headers: Iterable[Header]) -> str | None:
     return next((value.decode("latin-1") for name, value in headers if name == TRACEPARENT), None)
 
 
-def inject(headers: MutableSequence[Header]) -> None:
-    """Put the current span's `traceparent` in the place of whatever the headers say; nothing when tracing is off."""
+def inject(headers: Sequence[Header]) -> Sequence[Header]:
+    """The headers with the current span's `traceparent` in the place of theirs; the very same ones when tracing is off."""
     if _SWITCH.tracing is None or (current := _SWITCH.tracing.traceparent()) is None:
-        return
-    headers[:] = [header for header in headers if header[0] != TRACEPARENT]
-    headers.append((TRACEPARENT, current.encode("ascii")))
+        return headers
+    return [*(header for header in headers if header[0] != TRACEPARENT), (TRACEPARENT, current.encode("ascii"))]
 
 
 def trace_id() -> str | None:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -87,10 +88,12 @@ def test_secrets_are_not_written(text: str, shown: str) -> None:
 def test_off_means_nothing_happens() -> None:
     headers: list[Header] = [(b"traceparent", PARENT.encode())]
     with telemetry.span("work", workspace="T1"):
-        telemetry.inject(headers)
+        assert telemetry.inject(headers) is headers
     assert headers == [(b"traceparent", PARENT.encode())]
     assert telemetry.extract(iter(headers)) is None and telemetry.trace_id() is None
     assert telemetry.span("a") is telemetry.span("b")
+    block = nullcontext()
+    assert telemetry.spanning("read", block) is block
 
 
 def test_off_does_not_even_import_opentelemetry() -> None:
@@ -98,20 +101,22 @@ def test_off_does_not_even_import_opentelemetry() -> None:
     assert python(source).stdout == "False\n"
 
 
-def test_one_trace_from_router_to_database(spans: InMemorySpanExporter) -> None:
+@pytest.mark.anyio
+async def test_one_trace_from_router_to_database(spans: InMemorySpanExporter) -> None:
     headers: list[Header] = [(b"host", b"a"), (b"traceparent", PARENT.encode())]
     with telemetry.span("router.request", telemetry.extract(headers), workspace="T1"):
-        telemetry.inject(headers)
+        passed_on = telemetry.inject(headers)
         assert telemetry.trace_id() == TRACE
-    with telemetry.span("cell.request", telemetry.extract(headers)), telemetry.span("database.commit"):
-        pass
+    with telemetry.span("cell.request", telemetry.extract(passed_on)):
+        async with telemetry.spanning("database.read", nullcontext("rows")) as entered:
+            assert entered == "rows"
     router, database, cell = spans.get_finished_spans()
     assert {f"{each.context.trace_id:032x}" for each in (router, cell, database)} == {TRACE}
     assert router.parent and f"{router.parent.span_id:016x}" == SPAN
     assert cell.parent and cell.parent.span_id == router.context.span_id
     assert database.parent and database.parent.span_id == cell.context.span_id
     assert router.attributes == {"workspace": "T1"}
-    assert [name for name, _ in headers] == [b"host", b"traceparent"]
+    assert [name for name, _ in passed_on] == [b"host", b"traceparent"]
 
 
 @pytest.mark.parametrize("value", [b"", b"garbage", b"\xff\xfe", b"00-0-0-00", b"x" * 10_000])

@@ -8,6 +8,7 @@ import structlog
 
 from cells.runtime.tenancy import NotExecuted
 from cells.runtime.workload import ASGIApp, Scope
+from chassis.telemetry import extract, span
 
 _INTERNAL_ERROR = b'{"ok":false,"error":"internal_error"}'
 _JSON = [(b"content-type", b"application/json; charset=utf-8")]
@@ -29,7 +30,8 @@ class Exchange(ABC):
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Raises NotExecuted where nothing was sent; any other failure of the app is answered 500 and logged."""
         try:
-            await app(scope, self.receive, self.send)
+            with span("cell.request", extract(scope["headers"]), request_id=scope["waggle.request_id"], path=scope["path"]):
+                await app(scope, self.receive, self.send)
         except NotExecuted:
             if self.started:
                 _log.exception("refused after the answer began", request_id=scope["waggle.request_id"])
