@@ -75,8 +75,10 @@ def show_cells(found: Iterable[admin_pb2.Cell]) -> None:
     for cell in found:
         room = f"{cell.workspaces}/{cell.capacity_workspaces}"
         kind = "dedicated" if cell.dedicated else ""
-        rows.append((cell.name, cell.region, cell.state, cell.healthy, room, f"{cell.load:.1%}", bytes_shown(cell.database_bytes), kind))
-    show_table("", ("cell", "region", "state", "health", "workspaces", "load", "database", ""), rows)
+        built = ", ".join(sorted({f"{process.version} {process.schema_revision}" for process in cell.processes}))
+        facts = (cell.name, cell.region, cell.state, cell.healthy, room, f"{cell.load:.1%}", bytes_shown(cell.database_bytes), built, kind)
+        rows.append(facts)
+    show_table("", ("cell", "region", "state", "health", "workspaces", "load", "database", "version", ""), rows)
 
 
 @cells.command("show")

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+PIPE_COLUMNS = 400
+
 _STATE_STYLES = {
     "active": "green",
     "creating": "yellow",
@@ -33,7 +35,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    console().print(table)
+    _print(table)
 
 
 def show_facts(facts: Sequence[tuple[str, object]]) -> None:
@@ -42,31 +44,34 @@ def show_facts(facts: Sequence[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, _cell(value))
-    console().print(table)
+    _print(table)
 
 
 def say(line: str, style: str = "") -> None:
-    console().print(Text(line, style=style), soft_wrap=True)
+    Console().print(Text(line, style=style), soft_wrap=True)
 
 
 @contextmanager
 def progress(what: str, *, quiet: bool) -> Iterator[None]:
-    """A spinner on a terminal, one line elsewhere, nothing for `--json`."""
+    """A spinner on a terminal, nothing elsewhere: there, stderr has one line if something fails, and none if nothing does."""
     errors = Console(stderr=True)
-    if quiet:
+    if quiet or not errors.is_terminal:
         yield
-    elif errors.is_terminal:
+    else:
         with errors.status(what):
             yield
-    else:
-        errors.print(Text(what), soft_wrap=True)
-        yield
 
 
-def console() -> Console:
+def _print(table: Table) -> None:
+    """On a terminal as wide as it is; into a pipe in whole lines without trailing spaces."""
     out = Console()
-    # Into a pipe there is no width to keep to: lines must not be cut.
-    return out if out.is_terminal else Console(width=200)
+    if out.is_terminal:
+        out.print(table)
+        return
+    wide = Console(width=PIPE_COLUMNS)
+    with wide.capture() as captured:
+        wide.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def _cell(value: object) -> Text:

@@ -38,10 +38,11 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     version: str
 
     async def CreateWorkspace(self, request: admin_pb2.CreateWorkspaceRequest, context: Context) -> admin_pb2.Workspace:
-        async with self.auditor.action(context, "workspace.create", request.name):
+        async with self.auditor.action(context, "workspace.create", request.name) as made:
             order = Order(request.name, request.owner_email, request.region, request.cell, request.plan)
-            made = await self.lifecycle.create(order)
-            return workspace_shape(made.workspace, self.public_url, made.why, made.tokens)
+            created = await self.lifecycle.create(order)
+            made.append(f"{created.workspace.id} in {created.workspace.cell}")
+            return workspace_shape(created.workspace, self.public_url, created.why, created.tokens)
 
     async def ShowWorkspace(self, request: admin_pb2.WorkspaceRef, context: Context) -> admin_pb2.Workspace:
         async with answering(context, "workspace.show"):
@@ -70,10 +71,11 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             return admin_pb2.CommandReply(result=await self.commands.run(request.workspace, request.name, request.arguments))
 
     async def CreateCell(self, request: admin_pb2.CreateCellRequest, context: Context) -> admin_pb2.Cell:
-        async with self.auditor.action(context, "cell.create", request.name or "(next)"):
+        async with self.auditor.action(context, "cell.create", request.name) as made:
             cell = await self.cell_creation.create(
                 request.name, request.region, dedicated=request.dedicated, capacity_workspaces=request.capacity_workspaces
             )
+            made.append(cell.name)
             return cell_shape(cell)
 
     async def ShowCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Cell:

@@ -32,14 +32,18 @@ class Auditor:
     callers: Callers
 
     @asynccontextmanager
-    async def action(self, context: Context, action: str, target: str) -> AsyncIterator[None]:
-        """For what changes something: recorded before it is done, and again with its outcome, refusals included."""
+    async def action(self, context: Context, action: str, target: str) -> AsyncIterator[list[str]]:
+        """For what changes something: recorded before it is done, and again with its outcome, refusals included.
+
+        What is appended to the list that it yields stands behind the `ok`: what was made.
+        """
         async with answering(context, action):
             entry = await self.registry.audit.begin(await self.callers.actor(context), action, target, context.peer())
             outcome = "interrupted"
+            made: list[str] = []
             try:
-                yield
-                outcome = "ok"
+                yield made
+                outcome = ": ".join(["ok", *made])
             except WaggleError as error:
                 outcome = f"refused: {status_of(error).name}: {one_line(error)}"
                 raise

@@ -53,6 +53,8 @@ class Doctor:
 def verdict(workspace: Workspace, checks: tuple[Check, ...]) -> str:
     """One sentence: all is well, or the first thing that is wrong."""
     wrong = next((check for check in checks if not check.ok), None)
+    if wrong is None and workspace.state != WorkspaceState.ACTIVE:
+        return f"{workspace.subdomain} is {workspace.state}, and everything on its path agrees"
     if wrong is None:
         return f"all is well with {workspace.subdomain}: it is served by {workspace.cell} at epoch {workspace.epoch}"
     return f"{workspace.subdomain}: {wrong.name} is wrong: {wrong.detail}"

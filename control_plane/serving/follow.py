@@ -41,8 +41,16 @@ class Follower:
                         failures = 0
             except DATABASE_AWAY as error:
                 log.warning("database_away", error=repr(error), version=self.view.version)
+            await self._refresh_unheard()
             await asyncio.sleep(RECONNECT.delay_s(failures))
             failures += 1
+
+    async def _refresh_unheard(self) -> None:
+        """Where nobody can listen (a connection pooler, no slot left) polling still finds each change."""
+        try:
+            await self.refresh()
+        except DATABASE_AWAY as error:
+            log.debug("refresh_failed", error=repr(error))
 
     async def _once(self) -> None:
         self._woken.clear()

@@ -52,7 +52,7 @@ async def test_creation_answers_with_place_and_tokens_and_leaves_an_audit_row(co
     assert dict(made.tokens) == {"owner": "xoxp-1", "bot": "xoxb-1"}
     assert made.reason == "cell-1: the only cell that is active and has room"
     assert cell.calls == [("admit", made.workspace_id)]
-    assert await outcomes(control) == [("cluster", "workspace.create", "acme", "ok")]
+    assert await outcomes(control) == [("cluster", "workspace.create", "acme", f"ok: {made.workspace_id} in cell-1")]
     by_id = await control.admin.ShowWorkspace(admin_pb2.WorkspaceRef(workspace=made.workspace_id))
     assert by_id.name == "acme" and not by_id.tokens
 
@@ -111,7 +111,8 @@ async def test_an_admin_token_opens_admin_under_its_own_name_and_nothing_else(
         )
         assert (await refusal(heartbeat(beat)))[0] == grpc.StatusCode.UNAUTHENTICATED
 
-    assert await outcomes(control) == [("token:ann", "workspace.create", "acme", "ok")]
+    ((actor, action, target, outcome),) = await outcomes(control)
+    assert (actor, action, target, outcome[:4]) == ("token:ann", "workspace.create", "acme", "ok: ")
 
 
 async def test_a_crash_between_row_and_admission_is_finished_at_the_next_start(control_database: FreshDatabase, tmp_path: Path) -> None:
