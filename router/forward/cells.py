@@ -23,7 +23,7 @@ class CellDoor:
         self.breaker = Breaker(clock, limits.breaker_failures_max, limits.breaker_open_s)
         self.diallers: dict[str, Dialler] = {}
         self._limits = limits
-        self._gauge = REQUESTS.labels(name)
+        REQUESTS.labels(name).set_function(lambda: self.in_flight)  # read when scraped: a request pays nothing for it
 
     def pick(self, role: str) -> Tunnel | None:
         """The usable tunnel with the least in flight to a process of this role."""
@@ -50,12 +50,10 @@ class CellDoor:
             REFUSED.labels(self.name, "breaker").inc()
             raise CellUnavailable(self.name, "its circuit breaker is open")
         self.in_flight += 1
-        self._gauge.inc()
         return tunnel
 
     def leave(self) -> None:
         self.in_flight -= 1
-        self._gauge.dec()
 
 
 def _plays(endpoint: Endpoint, role: str) -> bool:

@@ -157,11 +157,15 @@ async def test_more_than_the_cell_takes_is_overloaded_not_queued() -> None:
     await cell.kill()
 
 
+def raw_call(channel: Any, method: str) -> Any:
+    return channel.stream_stream(method)()
+
+
 async def status_of(call: Any) -> grpc.StatusCode:
     """A call's status comes after its last message, so read them all."""
     try:
         async with asyncio.timeout(5):
-            while await call.read() is not grpc.aio.EOF:
+            while await call.read() is not grpc.aio.EOF:  # type: ignore[attr-defined]
                 pass
     except grpc.aio.AioRpcError as error:
         return error.code()
@@ -175,7 +179,7 @@ NO_HELLO = tunnel_pb2.Batch(frames=[tunnel_pb2.Frame(stream=1, cancel=tunnel_pb2
 async def test_garbage_ends_its_own_tunnel_only(cell: CellProcess, method: str, garbage: bytes) -> None:
     table = table_of(cell)
     async with forwarding_to(table) as forwarder, grpc.aio.insecure_channel(cell.endpoint.address) as channel:
-        call = channel.stream_stream(method)()
+        call = raw_call(channel, method)
         await call.write(garbage)
         assert await status_of(call) is grpc.StatusCode.INVALID_ARGUMENT
         assert (await forwarder.call(table.routes().__next__(), request())).status == 200
@@ -185,7 +189,7 @@ async def test_a_stream_used_twice_is_garbage(cell: CellProcess) -> None:
     hello = tunnel_pb2.Frame(hello=tunnel_pb2.Hello(process_id="x", window_bytes=1 << 20))
     ask = tunnel_pb2.Frame(stream=7, request=request())
     async with grpc.aio.insecure_channel(cell.endpoint.address) as channel:
-        call = channel.stream_stream(CONNECT)()
+        call = raw_call(channel, CONNECT)
         await call.write(tunnel_pb2.Batch(frames=[hello, ask, ask]).SerializeToString())
         assert await status_of(call) is grpc.StatusCode.INVALID_ARGUMENT
 

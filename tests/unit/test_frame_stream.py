@@ -22,7 +22,7 @@ class Pipe:
 
     async def read(self) -> object:
         message = await self.inbox.get()
-        return grpc.aio.EOF if message is None else message
+        return grpc.aio.EOF if message is None else message  # type: ignore[attr-defined]
 
     async def write(self, message: bytes, /) -> None:
         self.written.append(message)

@@ -17,12 +17,12 @@ NEWER = Route(W, "acme", CellName("b"), 4, "active")
 
 
 @pytest.mark.parametrize("reason", [Refusal.FROZEN, Refusal.INCOMING, Refusal.MOVED, Refusal.STALE_EPOCH, Refusal.DRAINING])
-def test_what_passes_is_held(reason: tunnel_pb2.Refusal.Reason) -> None:
+def test_what_passes_is_held(reason: tunnel_pb2.Refusal.Reason.ValueType) -> None:
     assert decide(Refusal(reason=reason), TRIED, TRIED, alternative=False) is Decision.HOLD
 
 
 @pytest.mark.parametrize("reason", Refusal.Reason.values())
-def test_a_newer_route_is_always_tried_at_once(reason: tunnel_pb2.Refusal.Reason) -> None:
+def test_a_newer_route_is_always_tried_at_once(reason: tunnel_pb2.Refusal.Reason.ValueType) -> None:
     assert decide(Refusal(reason=reason), TRIED, NEWER, alternative=False) is Decision.AGAIN
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from cells.runtime.bus.links import LinkFull, SessionDoor
 from cells.runtime.ingress.parcels import Parcels
-from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, draining, elapsed_s, no_sessions, overloaded, refusal_of
+from cells.runtime.ingress.refusals import REQUESTS, draining, elapsed_s, no_sessions, overloaded, refusal_of
 from cells.runtime.ingress.scopes import scope_of
 from cells.runtime.ingress.whole import WholeExchange, reply_frame, send_when_free
 from cells.runtime.tenancy import NotExecuted
@@ -166,14 +166,12 @@ class TunnelLink:
 
     def _start(self, stream: int, work: Coroutine[None, None, None]) -> None:
         self._work.in_flight += 1
-        IN_FLIGHT.inc()
         task = asyncio.create_task(work)
         self._tasks[stream] = task
         task.add_done_callback(lambda done: self._on_done(stream, done))
 
     def _on_done(self, stream: int, task: asyncio.Task[None]) -> None:
         self._work.in_flight -= 1
-        IN_FLIGHT.dec()
         del self._tasks[stream]
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a stream failed", router=self.router, stream=stream, exc_info=error)

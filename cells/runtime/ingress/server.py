@@ -20,6 +20,7 @@ from chassis.stream import FrameStream, StreamBroken, StreamGarbage
 from protos.tunnel.v1 import tunnel_pb2
 
 LINKS_MAX = 256
+SESSIONS_LEAVE_S = 2.0
 SERVICE = "protos.tunnel.v1.Tunnel"
 CONTINUE = (("waggle-continue", "1"),)
 """Initial metadata of a Carry that was taken: the router sends the body only after it, so a refused body never left the router."""
@@ -44,6 +45,7 @@ class Ingress:
         in_flight_max: int = IN_FLIGHT_MAX,
     ) -> None:
         self._work = Work(app, require_tenant, door, in_flight_max)
+        IN_FLIGHT.set_function(lambda: self._work.in_flight)
         self._cell, self._process_id, self._version = cell, process_id, version
         self._links: dict[int, TunnelLink] = {}
         self._numbers = itertools.count(1)
@@ -61,18 +63,22 @@ class Ingress:
         return self._work.in_flight
 
     async def drain(self, grace_s: float) -> None:
-        """Take nothing new, tell every router, finish what is in flight for at most `grace_s`, then close the tunnels."""
+        """Take nothing new, tell every router, finish what is in flight for at most `grace_s`, then close the tunnels.
+
+        Sessions get SESSIONS_LEAVE_S of that: where the cell has no other gateway they cannot leave, and resume at the next one anyway."""
         self._work.draining = True
         for link in tuple(self._links.values()):
             link.go_away("draining", int(grace_s * 1000))
-        give_up_s = time.monotonic() + grace_s
-        while time.monotonic() < give_up_s and not self._idle():  # noqa: ASYNC110 - many counters, looked at rarely
+        began_s = time.monotonic()
+        while (waited_s := time.monotonic() - began_s) < grace_s and not self._idle(waited_s):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for link in tuple(self._links.values()):
             link.close()
 
-    def _idle(self) -> bool:
-        return self._work.in_flight == 0 and not len(self._work.parcels) and all(link.idle for link in self._links.values())
+    def _idle(self, waited_s: float) -> bool:
+        if self._work.in_flight or len(self._work.parcels):
+            return False
+        return waited_s > SESSIONS_LEAVE_S or all(link.idle for link in self._links.values())
 
     async def Connect(self, _requests: object, context: Context) -> None:
         if len(self._links) >= LINKS_MAX:
@@ -119,14 +125,12 @@ class Ingress:
             return
         began_s = time.perf_counter()
         self._work.in_flight += 1
-        IN_FLIGHT.inc()
         try:
             await self._exchange(request, carriage, context)
         except NotExecuted as error:
             await carriage.write(tunnel_pb2.Chunk(refusal=refusal_of(error)))
         finally:
             self._work.in_flight -= 1
-            IN_FLIGHT.dec()
             _seconds.observe(elapsed_s(began_s))
 
     async def _exchange(self, request: tunnel_pb2.Request, carriage: Carriage, context: Context) -> None:
