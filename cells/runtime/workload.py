@@ -17,7 +17,8 @@ from cells.runtime.tenancy import TenantScope
 R = TypeVar("R")
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Any], Awaitable[None]]
+"""Takes a dict. Frameworks declare a MutableMapping there; `Any` lets an app of either kind be a workload."""
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 TENANT_KEY = "waggle.tenant"

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from cells.runtime.log import LoggedEvent, Tenants, WorkspaceLog
 from cells.runtime.log import workspace_log as log_module
 from cells.runtime.tenancy import TenancyTable, TenantScope
 from chassis.clock import Clock, SystemClock
+from chassis.identity import WorkspaceId
 from protos.tunnel.v1 import tunnel_pb2
 from tests.harness.clock import ManualClock
 from tests.harness.databases import FreshDatabase, in_own_loop
@@ -73,7 +74,7 @@ STEPS = st.one_of(
 ROUNDS = st.lists(st.lists(STEPS, min_size=1, max_size=10), min_size=2, max_size=8)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(rounds=ROUNDS, narrow=st.booleans(), held=st.booleans())
 def test_each_session_gets_what_the_log_says(
     cell_database: FreshDatabase, rounds: list[list[tuple[object, ...]]], narrow: bool, held: bool
@@ -214,7 +215,7 @@ async def test_who_is_not_let_in_gets_the_workloads_status(cell_database: FreshD
 async def test_not_executed_is_said(cell_database: FreshDatabase, workspace: str | None, epoch: int, reason: str) -> None:
     scope, client = await a_scope(cell_database), Client("U1")
     async with a_process(cell_database) as process:
-        asked = replace(scope, epoch=epoch, **({"workspace_id": workspace} if workspace else {}))
+        asked = TenantScope(WorkspaceId(workspace or scope.workspace_id), epoch)
         await RecordingLink(process.gateway).open(client, asked)
         assert client.refused is not None and client.refused.reason == tunnel_pb2.Refusal.Reason.Value(reason)
 
