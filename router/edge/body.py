@@ -31,6 +31,7 @@ class Body:
         self._wait_s = wait_s
         self._parts: list[bytes] = []
         self._size = 0
+        self._slow = False
         self.complete = False
 
     async def read_until(self, size: int) -> bytes:
@@ -40,6 +41,7 @@ class Body:
                 while not self.complete and self._size <= size:
                     self._parts.append(await self._chunk())
         except TimeoutError as error:
+            self._slow = True
             raise BodyTooSlow from error
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
@@ -58,6 +60,8 @@ class Body:
 
     async def discard(self) -> None:
         """Read on for a while and forget it: closing on a client that still sends would destroy the answer on its way (RFC 9112, 9.6)."""
+        if self._slow:
+            return
         self._parts, self._bytes_max = [], self._size + DISCARD_BYTES_MAX
         try:
             async with asyncio.timeout(DISCARD_S):

@@ -81,6 +81,11 @@ class Wire:
         """A whole unfragmented frame; only where `plain` and `open`."""
         self.connection.writer.write(frame)
 
+    @property
+    def closed_well(self) -> bool:
+        """Both sides have said that they close. (Hypercorn reports 1006 to the app for every close by the client.)"""
+        return self.stream.connection.state is SocketState.CLOSED
+
     def ping(self, now_s: float) -> None:
         self.pinged_s = now_s
         data = self.stream.connection.send(Ping())
@@ -128,6 +133,7 @@ class Connection(TCPServer):
         self._asgi = app
         self._compression = compression
         self._wires: dict[int, Wire] = {}
+        self._apps = 0
         self._marks = _Marks(loop.time)
         self.idle_task = self._marks  # type: ignore[assignment]
         self._times = _Times(heard_s=loop.time(), header_since_s=loop.time())
@@ -170,8 +176,13 @@ class Connection(TCPServer):
                 times.header_since_s = times.heard_s
             await self.protocol.handle(RawData(data))
             if isinstance(self.protocol.protocol, H2Protocol):
-                times.header_since_s = None  # its frames between requests (ping, window) begin no header
+                self._after_h2(self.protocol.protocol)
         await self.protocol.handle(Closed())
+
+    def _after_h2(self, protocol: H2Protocol) -> None:
+        self._times.header_since_s = None  # frames between requests (ping, window) begin no header
+        if not protocol.streams and self._marks.idle_since_s is None:
+            self._marks.idle_since_s = self._times.heard_s  # switched to h2 without a request
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
@@ -196,9 +207,13 @@ class Connection(TCPServer):
             await self.protocol.handle(Closed())
 
     async def _serve(self, scope: Scope, receive: Receive, send: Any, *_: Any) -> None:
-        if scope["type"] != "websocket":
-            await self._asgi(scope, receive, send)
-            return
+        self._apps += 1
+        try:
+            await (self._serve_socket if scope["type"] == "websocket" else self._asgi)(scope, receive, send)
+        finally:
+            self._apps -= 1
+
+    async def _serve_socket(self, scope: Scope, receive: Receive, send: Any) -> None:
         stream: WSStream = send.__self__
         if not self._compression:
             stream.handshake.extensions = None
@@ -232,8 +247,10 @@ class Connection(TCPServer):
         times = self._times
         if self._is_stalled(now_s, patience):
             return "does not read"
+        if self._apps == 0 and not self.idle and times.header_since_s is None:
+            times.header_since_s = now_s  # a broken upgrade: Hypercorn answered it and waits for ever
         if times.header_since_s is not None:
-            return "header too slow" if now_s - times.header_since_s > patience.header_s else None
+            return "no whole request" if now_s - times.header_since_s > patience.header_s else None
         idle_since_s = self._marks.idle_since_s
         return "idle" if idle_since_s is not None and now_s - idle_since_s > patience.idle_s else None
 

@@ -11,6 +11,8 @@ from router.edge.frames import FrameCache
 SLOW = 1013
 """RFC 6455 registry: try again later. The client did not read fast enough."""
 
+NORMAL, ABNORMAL = 1000, 1006
+
 DELIVERED = Counter("waggle_router_socket_messages_out", "Text messages handed to clients' connections")
 SLOW_READERS = Counter("waggle_router_slow_readers", "Sockets closed because the client did not keep up")
 
@@ -42,6 +44,10 @@ class Sink:
         if self.closing is None:
             self.closing = (code, reason)
             self._wake.set()
+
+    def close_code(self) -> int:
+        """How the client's side ended: 1000 after a closing handshake, else 1006 (RFC 6455 section 7.4.1)."""
+        return NORMAL if self._wire is not None and self._wire.closed_well else ABNORMAL
 
     def abort(self) -> None:
         """Cut the connection, where that can be done from here."""

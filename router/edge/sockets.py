@@ -110,7 +110,7 @@ class SocketEdge:
                 MESSAGES.inc()
                 if not _hand_on(session, message):
                     sink.close(SLOW, "the workspace does not keep up: reconnect")
-            session.close(int(message.get("code") or GOING_AWAY), "")
+            session.close(sink.close_code(), "")
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)

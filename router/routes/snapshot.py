@@ -189,7 +189,7 @@ def _sync_directory(path: Path) -> None:
 class SnapshotKeeper:
     """Writes the table to disk some time after it changed: never more often than `interval_s`, nor for more than 5 % of the time."""
 
-    def __init__(self, table: RouteTable, store: SnapshotStore, *, interval_s: float = 0.5) -> None:
+    def __init__(self, table: RouteTable, store: SnapshotStore, *, interval_s: float = 0.05) -> None:
         self._table = table
         self._store = store
         self._interval_s = interval_s

@@ -15,7 +15,7 @@ from router.routes.resolve import route_of
 from router.routes.table import CellEntry, Endpoint, Route, RouteTable
 
 ROUTES_MAX = 5_000_000
-RECONNECT = Backoff(first_s=0.2, limit_s=5.0)
+RECONNECT = Backoff(first_s=0.2, limit_s=3.0)
 
 ROUTE_VERSION = Gauge("waggle_router_route_version", "Version of the directory that this router has applied")
 ROUTES = Gauge("waggle_router_routes", "Workspaces in the route table")
@@ -57,7 +57,8 @@ class DirectoryWatch:
             CONNECTED.set(0)
             delay_s = self._backoff.delay_s(self._failures)
             self._failures += 1
-            log.warning("directory_lost", why=why, retry_s=round(delay_s, 2), version=self._table.version)
+            say = log.warning if self._failures == 1 else log.debug  # once for each time it is lost
+            say("directory_lost", why=why, retry_s=round(delay_s, 2), version=self._table.version)
             await asyncio.sleep(delay_s)
 
     async def _watch_once(self) -> str:
