@@ -114,6 +114,8 @@ async def test_everything_goes_on_without_the_control_plane(fresh_platform: Plat
     unasked = Workspace.of(platform.workspace("never-asked-for", cell="cell-2"))
     client = web_client(platform, acme.owner)
     channel = general(client)
+    snapshot = platform.home / "router" / "routes"
+    await eventually(lambda: unasked.workspace_id.encode() in snapshot.read_bytes(), within_s=2)
     with faults.held_down(lambda: platform.pid("control-plane")):
         client.chat_postMessage(channel=channel, text="post 1")
         for process in ("router", "cell-1", "cell-2"):
