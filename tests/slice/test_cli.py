@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 
-Waggle = Callable[..., Awaitable[tuple[int, Any, str]]]
+Waggle = Callable[..., Coroutine[None, None, tuple[int, Any, str]]]
 VERB_S_MAX = 60.0
 WORKSPACE_KEYS = ["workspace_id", "name", "url", "cell", "epoch", "state"]
 
