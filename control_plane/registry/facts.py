@@ -12,7 +12,7 @@ HEARTBEAT_SILENCE_S_MAX = 10.0
 
 MESSAGES_PER_S_FULL = 1_000.0
 CONNECTIONS_FULL = 20_000
-"""What counts as a full cell beside its workspaces. Local cells of two cores do about this (bench/)."""
+"""What counts as a full cell beside its workspaces. Chosen, not measured: they only rank cells against one another."""
 
 
 @dataclass(frozen=True, slots=True)
