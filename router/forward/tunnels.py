@@ -168,6 +168,7 @@ class Dialler:
     ) -> None:
         self.cell, self.endpoint = cell, endpoint
         self.tunnel: Tunnel | None = None
+        self._quiet = False
         self._hello, self._channel_of, self._limits, self._on_change = hello, channel_of, limits, on_change
         self._task = asyncio.create_task(self._run())
 
@@ -201,12 +202,14 @@ class Dialler:
         try:
             await frames.run(tunnel_pb2.Hello.FromString(self._hello.SerializeToString()), tunnel.on_frame)
         except (StreamBroken, StreamGarbage) as error:
-            _log.info("tunnel ended", cell=self.cell, address=self.endpoint.address, error=str(error))
+            say = _log.info if tunnel.ready or not self._quiet else _log.debug  # an outage is told once, not at every dial
+            say("tunnel ended", cell=self.cell, address=self.endpoint.address, error=str(error))
         except Exception:  # noqa: BLE001 - a fault in one tunnel must not stop the dialling
             _log.exception("tunnel failed", cell=self.cell, address=self.endpoint.address)
         finally:
             patience.cancel()
             was_ready = self._end(tunnel)
+            self._quiet = not was_ready
             call.cancel()
             await channel.close()
         return was_ready
