@@ -15,7 +15,7 @@ def limit_logs(folder: Path, bytes_max: int = LOG_BYTES_MAX) -> list[str]:
     cut = []
     for path in folder.glob("*.log"):
         if path.stat().st_size > bytes_max:
-            shutil.copyfile(path, path.with_name(path.name + ".1"))
+            shutil.copy(path, path.with_name(path.name + ".1"))
             with path.open("r+b") as file:
                 file.truncate(0)
             cut.append(path.name)
