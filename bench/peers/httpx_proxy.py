@@ -43,6 +43,7 @@ def main() -> None:
     port, upstream = sys.argv[1:]
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_max_requests = 1_000_000_000
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(proxy(upstream), config))  # type: ignore[arg-type]  # Hypercorn types ASGI apps narrower than Starlette
 

@@ -41,6 +41,7 @@ async def run(port: int, database_url: str) -> None:
     clock = SystemClock()
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_max_requests = 1_000_000_000
     async with open_database(database_url, application="bench-straight") as database:
         table, log = TenancyTable(database), WorkspaceLog(database, None, clock)
         async with table.watching():
