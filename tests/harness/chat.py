@@ -1,8 +1,8 @@
 """Chat without a network: its ASGI app called in process, over the real log and a real database.
 
-    async with a_chat(cell_database) as chat:
-        acme = await chat.found("acme")
-        reply = await acme.owner.call("chat.postMessage", channel=acme.general, text="hi")
+async with a_chat(cell_database) as chat:
+    acme = await chat.found("acme")
+    reply = await acme.owner.call("chat.postMessage", channel=acme.general, text="hi")
 """
 
 import json
@@ -19,7 +19,7 @@ from cells.runtime.tenancy import Database, Tenancy, TenancyState, TenantScope
 from cells.runtime.workload import TENANT_KEY, Workload
 from chassis.clock import Clock, SystemClock
 from tests.harness.databases import FreshDatabase
-from tests.harness.workspaces import a_log, a_workspace
+from tests.harness.workspaces import a_log, a_workspace, execute
 
 HOST = "chat.test:8080"
 SECRET = b"s" * 32
@@ -154,6 +154,10 @@ class Chat:
         owner = ChatClient(self.workload.app, tenant, made["tokens"]["owner"], made["owner_id"])
         bot = ChatClient(self.workload.app, tenant, made["tokens"]["bot"], made["bot_id"])
         return Workspace(self.workload, tenant, owner, bot, made["general_id"])
+
+    async def unfound(self, scope: TenantScope) -> None:
+        """Take the team's row away behind chat's back."""
+        await execute(self.databases.owner_url, "DELETE FROM teams WHERE workspace_id = $1", scope.workspace_id)
 
 
 @asynccontextmanager
