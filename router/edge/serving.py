@@ -119,7 +119,7 @@ class Serving:
         await self._context.terminated.set()
         for connection in tuple(self._open):
             if connection.idle:
-                connection.writer.close()
+                connection.hang_up()
         await self._wait(self._settings.drain_s)
         for connection, task in tuple(self._open.items()):
             connection.abort()

@@ -204,7 +204,7 @@ async def test_resolver_asks_once_and_remembers() -> None:
         resolver = Resolver(table, channel, SystemClock())
         directory.resolvable["name-7"] = wire(7)
         both = await asyncio.gather(resolver.by_subdomain("name-7"), resolver.by_subdomain("name-7"))
-        assert both == [route(7), route(7)]
+        assert list(both) == [route(7), route(7)]
         assert await resolver.by_id(WorkspaceId(f"T{7:010}")) == route(7)
         assert directory.resolved == ["name-7"]
 
