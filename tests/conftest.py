@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.harness.databases"]
+pytest_plugins = ["tests.harness.databases", "tests.harness.watchdog"]
 
 
 @pytest.fixture(scope="session")
