@@ -1,19 +1,14 @@
 """How busy this process is, as its heartbeats say it."""
 
-from sqlalchemy import text
-
 from cells.app.settings import CellSettings
 from cells.runtime.gateway import Gateway
 from cells.runtime.log import WorkspaceLog
-from cells.runtime.tenancy import Database, NotExecuted, TenancyTable
+from cells.runtime.tenancy import Database, DatabaseFacts, NotExecuted, TenancyTable, measure
 from chassis.clock import Clock
 from protos.directory.v1 import directory_pb2
 
 MEASURE_S = 30.0
 """How old the size of the database may be: reading it walks every file."""
-
-_SIZE = text("SELECT pg_database_size(current_database())")
-_REVISION = text("SELECT version_num FROM alembic_version")
 
 
 class Load:
@@ -33,7 +28,7 @@ class Load:
         self._settings, self._version = settings, version
         self._endpoint = directory_pb2.Endpoint(address=address, roles=settings.roles, process_id=process_id)
         self._database, self._table, self._log, self._gateway, self._clock = database, table, log, gateway, clock
-        self._bytes, self._revision, self._measured_s = 0, "", float("-inf")
+        self._facts, self._measured_s = DatabaseFacts(0, ""), float("-inf")
         self._events, self._counted_s = log.appended, clock.monotonic_s()
 
     async def compose(self, draining: bool) -> directory_pb2.HeartbeatRequest:
@@ -46,10 +41,10 @@ class Load:
                 workspaces=self._table.count_active(),
                 connections=self._gateway.connections if self._gateway else 0,
                 messages_per_s=self._messages_per_s(),
-                database_bytes=self._bytes,
+                database_bytes=self._facts.size_bytes,
             ),
             version=self._version,
-            schema_revision=self._revision,
+            schema_revision=self._facts.revision,
             draining=draining,
         )
 
@@ -64,8 +59,6 @@ class Load:
             return
         self._measured_s = self._clock.monotonic_s()
         try:
-            async with self._database.upkeep() as connection:
-                self._bytes = (await connection.execute(_SIZE)).scalar_one()
-                self._revision = (await connection.execute(_REVISION)).scalar_one_or_none() or ""
+            self._facts = await measure(self._database)
         except NotExecuted:
             return  # said without it; measured again in a while

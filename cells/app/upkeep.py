@@ -3,10 +3,9 @@
 import asyncio
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from cells.runtime.tenancy import Database, NotExecuted
+from cells.runtime.log import make_partitions
+from cells.runtime.tenancy import Database
 
 EVERY_S = 6 * 3600.0
 RETRY_S = 60.0
@@ -23,9 +22,8 @@ async def keep_partitions_ahead(database: Database) -> None:
 
 async def _make_partitions(database: Database) -> bool:
     try:
-        async with database.upkeep() as connection:
-            made = (await connection.execute(text("SELECT make_log_partitions(:weeks)"), {"weeks": WEEKS_AHEAD})).scalar_one()
-    except (NotExecuted, DBAPIError) as error:
+        made = await make_partitions(database, WEEKS_AHEAD)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again; an upkeep that ends is not
         _log.warning("partitions not made", error=str(error))
         return False
     if made:

@@ -2,8 +2,20 @@
 
 from cells.runtime.log.changes import Batch, Change
 from cells.runtime.log.events import EVERYONE, Event, LoggedEvent
+from cells.runtime.log.partitions import make_partitions
 from cells.runtime.log.tenant import LoggedTenant, Tenants
 from cells.runtime.log.transaction import Transaction
 from cells.runtime.log.workspace_log import WorkspaceLog
 
-__all__ = ["EVERYONE", "Batch", "Change", "Event", "LoggedEvent", "LoggedTenant", "Tenants", "Transaction", "WorkspaceLog"]
+__all__ = [
+    "EVERYONE",
+    "Batch",
+    "Change",
+    "Event",
+    "LoggedEvent",
+    "LoggedTenant",
+    "Tenants",
+    "Transaction",
+    "WorkspaceLog",
+    "make_partitions",
+]

@@ -2,6 +2,7 @@
 
 from cells.runtime.tenancy.database import Database, RoleBypassesIsolation, open_database
 from cells.runtime.tenancy.errors import Draining, Frozen, Incoming, Moved, NotExecuted, NotMine, Overloaded, StaleEpoch, Suspended
+from cells.runtime.tenancy.measuring import DatabaseFacts, measure
 from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
 from cells.runtime.tenancy.scope import TenantScope
 from cells.runtime.tenancy.table import TenancyTable
@@ -11,6 +12,7 @@ from cells.runtime.tenancy.transactions import CommitUnknown, driver_of
 __all__ = [
     "CommitUnknown",
     "Database",
+    "DatabaseFacts",
     "Draining",
     "Frozen",
     "Incoming",
@@ -26,6 +28,7 @@ __all__ = [
     "TenancyTable",
     "TenantScope",
     "driver_of",
+    "measure",
     "open_database",
     "refusal_of",
     "runtime_metadata",
