@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from typing import Any
 
 import grpc
 
-from chassis.rpc import channel, credential_from_file
+from chassis.rpc import Tls, channel, credential_from_file
+from chassis.settings import load
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.layout import Layout
 from control_plane.provision.secret_files import write_private
@@ -20,7 +22,6 @@ NAME = "demo"
 OWNER = "owner@demo.example"
 CREATE_S_MAX = 40.0
 CALL_S_MAX = 10.0
-SERVED_S_MAX = 20.0
 RETRY_S = 0.25
 ASK_TIMEOUT_S = 3.0
 # While cells are still on their way to the control plane.
@@ -52,7 +53,7 @@ async def ensure_demo(layout: Layout, control: str) -> Demo:
     """The demo workspace, created if it was not. Raises ProvisionError when no cell takes it in time."""
     if demo := kept_demo(layout.demo):
         return demo
-    async with channel(control, credential_from_file(layout.token)) as connection:
+    async with channel(control, credential_from_file(layout.token), load(Tls, os.environ)) as connection:
         workspace = await _create(admin_pb2_grpc.AdminStub(connection))
     demo = Demo(workspace.workspace_id, workspace.name, workspace.url, dict(workspace.tokens))
     write_private(
@@ -61,7 +62,7 @@ async def ensure_demo(layout: Layout, control: str) -> Demo:
     return demo
 
 
-async def served(public_url: str, token: str, timeout_s: float = SERVED_S_MAX) -> bool:
+async def served(public_url: str, token: str, timeout_s: float) -> bool:
     """Whether `auth.test` with this token is answered through the edge, tried until the time is up."""
     deadline = asyncio.get_running_loop().time() + timeout_s
     while not await asyncio.to_thread(_auth_test, public_url, token):

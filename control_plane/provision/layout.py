@@ -32,6 +32,7 @@ class Layout:
         self.lock = self.home / "supervisor.lock"
         self.token = self.home / "cluster-token"
         self.demo = self.home / "demo.json"
+        self.served = self.home / "served"
         self.run = self.home / "run"
         self.logs = self.home / "logs"
         self.router = self.home / "router"

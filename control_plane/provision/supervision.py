@@ -29,7 +29,9 @@ class Seen:
 class Supervision:
     """The processes of one platform. `say` gets a sentence whenever something ends or is started again."""
 
-    def __init__(self, run: Path, say: Callable[[str], None], now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, run: Path, say: Callable[[str], None], *, complete_before: bool = False, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._run = run
         self._say = say
         self._now_s = now_s
@@ -38,7 +40,7 @@ class Supervision:
         self._pids: dict[str, int] = {}
         self._attempts: dict[str, Attempt] = {}
         self._ending: dict[str, asyncio.Task[None]] = {}
-        self._complete_before = False
+        self._complete_before = complete_before
         self._stopping = False
         self.changes = 0
         """Counts what happened, so that others see cheaply whether there is news."""
@@ -51,6 +53,11 @@ class Supervision:
     @property
     def complete(self) -> bool:
         return bool(self._services) and complete((service.wish for service in self._services.values()), self._facts)
+
+    def missing(self) -> str:
+        """What is wanted and not there, with the reasons known; empty when complete."""
+        gone = [one for one in self.seen() if one.phase not in (Phase.READY.value, Phase.DONE.value)]
+        return ", ".join(f"{one.name} ({one.why or one.phase})" for one in gone)
 
     def seen(self) -> list[Seen]:
         return [self._seen(name) for name in self._services]

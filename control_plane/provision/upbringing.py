@@ -16,6 +16,7 @@ from control_plane.provision.local import LocalProvisioner
 from control_plane.provision.log_limits import limit_logs
 from control_plane.provision.platform_file import PlatformState, write_state
 from control_plane.provision.platform_services import ROUTER, SHARED_VARIABLES, Surroundings, platform_services
+from control_plane.provision.processes import until
 from control_plane.provision.supervision import Seen, Supervision
 from control_plane.provision.supervisor_lock import SupervisorLock
 
@@ -23,6 +24,8 @@ FIRST_PORT = 8080
 RECONCILE_S = 0.2
 LIMIT_LOGS_S = 5.0
 COMPLETE_S_MAX = 120.0
+KNOWN_COMPLETE_S_MAX = 20.0
+DEMO_S_MAX = 20.0
 KNOWN_DEMO_S_MAX = 5.0
 
 Show = Callable[[Sequence[Seen]], None]
@@ -50,7 +53,7 @@ class Upbringing:
             for name in await asyncio.to_thread(run_records.end_orphans, self._layout.run):
                 say(f"ended {name}, left by a supervisor that was killed")
             around = self._surroundings()
-            supervision = Supervision(self._layout.run, say)
+            supervision = Supervision(self._layout.run, say, complete_before=self._layout.served.exists())
             self._want(supervision, around)
             await self._live(supervision, around, show, say, on_ready)
         finally:
@@ -76,7 +79,7 @@ class Upbringing:
         work = [
             asyncio.create_task(supervision.run()),
             asyncio.create_task(self._in_step(supervision, around, show, say)),
-            asyncio.create_task(self._bring_up(supervision, around, on_ready)),
+            asyncio.create_task(self._bring_up(supervision, around, say, on_ready)),
             asyncio.create_task(self._limit_logs()),
         ]
         waiting = asyncio.create_task(stop.wait())
@@ -89,19 +92,44 @@ class Upbringing:
             say("stopping")
             await supervision.end_all()
 
-    async def _bring_up(self, supervision: Supervision, around: Surroundings, on_ready: Callable[[], None]) -> None:
-        async with asyncio.timeout(COMPLETE_S_MAX):
-            while not supervision.complete:  # noqa: ASYNC110 - looks at what decide() looks at
-                await asyncio.sleep(RECONCILE_S / 4)
+    async def _bring_up(self, supervision: Supervision, around: Surroundings, say: Say, on_ready: Callable[[], None]) -> None:
+        await self._complete(supervision, say)
         if self._demo:
-            known = self._layout.demo.exists()
-            demo = await ensure_demo(self._layout, around.control_address)
-            token = demo.tokens.get("owner", "")
-            if token and not await served(around.public_url, token, KNOWN_DEMO_S_MAX if known else COMPLETE_S_MAX) and not known:
-                raise ProvisionError("the demo workspace was created, but auth.test through the edge is not answered; see the router's log")
+            await self._serve_demo(around, say)
+        self._layout.served.touch(mode=0o600)
         self._ready = True
         self._write(supervision, around)
         on_ready()
+
+    async def _complete(self, supervision: Supervision, say: Say) -> None:
+        """A new home must be complete; one that served before serves with what it has, as a broken cell harms only itself."""
+
+        async def complete() -> bool:
+            return supervision.complete
+
+        known = self._layout.served.exists()
+        if await until(complete, KNOWN_COMPLETE_S_MAX if known else COMPLETE_S_MAX, RECONCILE_S / 4):
+            return
+        if not known:
+            raise ProvisionError(f"not complete after {COMPLETE_S_MAX:.0f} s: {supervision.missing()}")
+        say(f"serving without {supervision.missing()}")
+
+    async def _serve_demo(self, around: Surroundings, say: Say) -> None:
+        """Nobody's start fails for a demo workspace that was served before."""
+        known = self._layout.served.exists()
+        try:
+            demo = await ensure_demo(self._layout, around.control_address)
+        except ProvisionError as error:
+            if not known:
+                raise
+            say(str(error))
+            return
+        token = demo.tokens.get("owner", "")
+        if token and not await served(around.public_url, token, KNOWN_DEMO_S_MAX if known else DEMO_S_MAX):
+            complaint = "the demo workspace is not answered through the edge; see the router's log"
+            if not known:
+                raise ProvisionError(complaint)
+            say(complaint)
 
     async def _in_step(self, supervision: Supervision, around: Surroundings, show: Show, say: Say) -> None:
         """Follows HOME/cells, and tells what changed."""

@@ -30,11 +30,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     running.down()
 
 
-def auth_test(platform: Platform) -> object:
+def auth_test(platform: Platform) -> dict[str, object]:
     token = json.loads((platform.home / "demo.json").read_text())["tokens"]["owner"]
     request = urllib.request.Request(f"{platform.api}auth.test", method="POST", headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.load(answer)
+        answered: dict[str, object] = json.load(answer)
+        return answered
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
@@ -116,3 +117,18 @@ def test_down_leaves_no_process_and_says_so_twice(tmp_path: Path) -> None:
     assert "stopped" in platform.run("down")
     assert processes_of(platform.home) == []
     assert "nothing runs" in platform.run("down")
+
+
+def test_a_cell_that_cannot_start_keeps_nobody_else_from_serving(tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "home", free_port())
+    platform.up(cells=2)
+    demo = json.loads((platform.home / "demo.json").read_text())["name"]
+    burnt = {"cell-1", "cell-2"} - {platform.waggle("workspace", "show", demo)["cell"]}
+    platform.run("down")
+    (platform.home / "cells" / burnt.pop() / "postgres" / "data" / "global" / "pg_control").unlink()
+    try:
+        platform.up(cells=2)
+        assert auth_test(platform)["ok"] is True
+        assert "serving without cell-" in (platform.home / "logs" / "supervisor.log").read_text()
+    finally:
+        platform.down()
