@@ -12,7 +12,7 @@ import h2.events
 async def h2_get(port: int, context: ssl.SSLContext, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
     """Status and body of one GET to localhost, over TLS with ALPN h2."""
     reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
-    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
     connection.initiate_connection()
     pseudo = {":method": "GET", ":path": path, ":scheme": "https", ":authority": f"localhost:{port}"}
     connection.send_headers(1, list((pseudo | dict(headers)).items()), end_stream=True)
@@ -23,7 +23,7 @@ async def h2_get(port: int, context: ssl.SSLContext, path: str, headers: Mapping
             while True:
                 for event in connection.receive_data(await reader.read(65_536)):
                     if isinstance(event, h2.events.ResponseReceived):
-                        status = int(dict(event.headers)[":status"])
+                        status = int(dict(event.headers)[b":status"])
                     elif isinstance(event, h2.events.DataReceived):
                         body += event.data
                     elif isinstance(event, h2.events.StreamEnded):

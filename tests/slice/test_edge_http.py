@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -144,7 +144,7 @@ async def test_large_reply_is_streamed(edge: Edge, client: httpx.AsyncClient) ->
     chunks = [bytes((n,)) * 65_536 for n in range(20)]
 
     async def answering(request: tunnel_pb2.Request, body: bytes) -> Reply:
-        async def rest():  # type: ignore[no-untyped-def]
+        async def rest() -> AsyncGenerator[bytes, None]:
             for chunk in chunks:
                 yield chunk
 
@@ -156,7 +156,7 @@ async def test_large_reply_is_streamed(edge: Edge, client: httpx.AsyncClient) ->
 
 async def test_reply_cut_short_is_not_taken_for_whole(edge: Edge, client: httpx.AsyncClient) -> None:
     async def answering(request: tunnel_pb2.Request, body: bytes) -> Reply:
-        async def rest():  # type: ignore[no-untyped-def]
+        async def rest() -> AsyncGenerator[bytes, None]:
             yield b"some"
             raise CellUnavailable("cell-1", "gone")
 

@@ -60,7 +60,7 @@ async def a_router(environ: dict[str, str]) -> AsyncIterator[asyncio.subprocess.
 async def answers(environ: dict[str, str]) -> bool:
     async with httpx.AsyncClient() as client:
         answer = await client.get(f"http://{environ['WAGGLE_ROUTER_LISTEN']}/api/api.test")
-    return answer.json() == {"ok": True, "args": {}}
+    return bool(answer.json() == {"ok": True, "args": {}})
 
 
 async def readiness(environ: dict[str, str]) -> httpx.Response:
