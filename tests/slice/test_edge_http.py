@@ -19,6 +19,22 @@ pytestmark = pytest.mark.anyio
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
 
+class InChunks:
+    """A large body."""
+
+    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> "InChunks":
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
+    async def aclose(self) -> None:
+        await self._chunks.aclose()
+
+
 @pytest.fixture
 async def edge() -> AsyncIterator[Edge]:
     async with an_edge() as served:
@@ -148,7 +164,7 @@ async def test_large_reply_is_streamed(edge: Edge, client: httpx.AsyncClient) ->
             for chunk in chunks:
                 yield chunk
 
-        return Reply(200, [(b"content-length", b"%d" % (20 * 65_536))], b"", rest())
+        return Reply(200, [(b"content-length", b"%d" % (20 * 65_536))], b"", InChunks(rest()))
 
     edge.forwarder.answering = answering
     assert (await client.get(f"/files/{WORKSPACE}/F1", headers=BEARER)).content == b"".join(chunks)
@@ -160,7 +176,7 @@ async def test_reply_cut_short_is_not_taken_for_whole(edge: Edge, client: httpx.
             yield b"some"
             raise CellUnavailable("cell-1", "gone")
 
-        return Reply(200, [], b"", rest())
+        return Reply(200, [], b"", InChunks(rest()))
 
     edge.forwarder.answering = answering
     with pytest.raises(httpx.RemoteProtocolError):
