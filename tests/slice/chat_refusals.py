@@ -76,9 +76,11 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, latest="-1")
 
 
-@refuses("not_in_channel", *HISTORIES)
+@refuses("not_in_channel", "conversations.history")
 async def _(world: World, method: str) -> Reply:
     open_channel = (await world.owner.call("conversations.create", name="open"))["channel"]["id"]
+    replies = await world.bot.call("conversations.replies", channel=open_channel, ts=world.ts)
+    assert replies["error"] == "channel_not_found"
     return await world.bot.call(method, channel=open_channel, ts=world.ts)
 
 
@@ -119,9 +121,11 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, blocks={"type": "divider"})
 
 
-@refuses("msg_blocks_too_long", *DRAFTS)
+@refuses("msg_blocks_too_long", "chat.postMessage")
 async def _(world: World, method: str) -> Reply:
-    return await try_(world, method, blocks=[{"type": "section", "x": "x" * 100_000}])
+    blocks = [{"type": "section", "x": "x" * 100_000}]
+    assert (await try_(world, "chat.update", blocks=blocks))["error"] == "invalid_blocks"
+    return await try_(world, method, blocks=blocks)
 
 
 @refuses("too_many_attachments", *DRAFTS)
@@ -129,7 +133,12 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, attachments=[{}] * 101)
 
 
-@refuses("attachment_payload_limit_exceeded", *DRAFTS)
+@refuses("invalid_attachments", "chat.update")
+async def _(world: World, method: str) -> Reply:
+    return await try_(world, method, attachments=[{"text": "x" * 100_000}])
+
+
+@refuses("attachment_payload_limit_exceeded", "chat.postMessage")
 async def _(world: World, method: str) -> Reply:
     return await try_(world, method, attachments=[{"text": "x" * 100_000}])
 

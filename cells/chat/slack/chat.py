@@ -14,6 +14,7 @@ from cells.chat.domain.messages.errors import (
     CantReply,
     CantUpdate,
     ChannelInactive,
+    InvalidAttachments,
     InvalidBlocks,
     InvalidBlocksFormat,
     InvalidMetadata,
@@ -78,7 +79,7 @@ async def post_message(call: Call[PostArguments]) -> Answer:
 
 async def update(call: Call[UpdateArguments]) -> Answer:
     arguments = call.arguments
-    extras, text = extras_of(arguments), text_of(arguments)
+    extras, text = _changed_extras(arguments), text_of(arguments)
     if text is not None or extras is None:
         checked_text(text or "", None if extras == "{}" else extras)
     change = UpdateMessage(arguments.channel, require_ts(arguments.ts), call.bearer.user_id, text, extras)
@@ -91,6 +92,16 @@ async def delete(call: Call[DeleteArguments]) -> Answer:
     ts_us = require_ts(arguments.ts)
     await call.tenant.commit(DeleteMessage(arguments.channel, ts_us, bearer.user_id, bearer.is_owner))
     return {"channel": arguments.channel, "ts": arguments.ts}
+
+
+def _changed_extras(arguments: UpdateArguments) -> str | None:
+    """What is too large has words of its own in chat.postMessage alone."""
+    try:
+        return extras_of(arguments)
+    except BlocksTooLong as error:
+        raise InvalidBlocks(error.detail) from error
+    except AttachmentsTooLarge as error:
+        raise InvalidAttachments(error.detail) from error
 
 
 async def destination(tenant: Tenant, user_id: UserId, channel: str) -> ChannelId:
@@ -142,14 +153,12 @@ _DRAFT_ERRORS = (
     MarkdownConflict,
     InvalidBlocks,
     InvalidBlocksFormat,
-    BlocksTooLong,
     TooManyAttachments,
-    AttachmentsTooLarge,
     InvalidMetadata,
     MetadataTooLarge,
 )
-_POSTS = (*_DRAFT_ERRORS, ChannelNotFound, NotInChannel, ChannelArchived, CantReply)
-_UPDATES = (*_DRAFT_ERRORS, ChannelNotFound, MessageNotFound, CantUpdate, ChannelInactive)
+_POSTS = (*_DRAFT_ERRORS, BlocksTooLong, AttachmentsTooLarge, ChannelNotFound, NotInChannel, ChannelArchived, CantReply)
+_UPDATES = (*_DRAFT_ERRORS, InvalidAttachments, ChannelNotFound, MessageNotFound, CantUpdate, ChannelInactive)
 
 METHODS = (
     Method("chat.postMessage", post_message, Tier.SPECIAL, PostArguments, ("chat:write",), _POSTS),

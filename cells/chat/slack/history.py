@@ -66,7 +66,7 @@ async def replies(call: Call[RepliesArguments]) -> Answer:
     first_page = not call.arguments.cursor
     window = window_of(call.arguments, size + 1 - first_page, forward=True)
     async with call.tenant.reading() as connection:
-        channel = await _require_readable(call, connection)
+        channel = await _require_thread_readable(call, connection)
         root = await _require_root(call, connection, channel)
         found = await Messages(connection, call.tenant.scope).replies(channel.channel_id, root.ts_us, window)
         if root.deleted_us is not None and not found and first_page:
@@ -123,6 +123,14 @@ async def _require_readable(call: Call[Any], connection: AsyncConnection) -> Cha
     return standing.channel
 
 
+async def _require_thread_readable(call: Call[Any], connection: AsyncConnection) -> Channel:
+    """conversations.replies has no `not_in_channel`."""
+    try:
+        return await _require_readable(call, connection)
+    except NotInChannel as error:
+        raise ChannelNotFound from error
+
+
 async def _require_root(call: Call[RepliesArguments], connection: AsyncConnection, channel: Channel) -> Message:
     """`ts` may name the thread's first message or any other in it."""
     messages = Messages(connection, call.tenant.scope)
@@ -147,9 +155,9 @@ async def _faces(call: Call[Any], connection: AsyncConnection, channel: Channel,
     return [full_face(m, call.team_id, threads.get(m.ts_us), reactions.get(m.ts_us, [])) for m in shown]
 
 
-_WINDOW_ERRORS = (ChannelNotFound, InvalidCursor, InvalidOldest, InvalidLatest, NotInChannel, MissingScope)
+_WINDOW_ERRORS = (ChannelNotFound, InvalidCursor, InvalidOldest, InvalidLatest, MissingScope)
 
 METHODS = (
-    Method("conversations.history", history, Tier.THREE, HistoryArguments, any_of(HISTORY), _WINDOW_ERRORS),
+    Method("conversations.history", history, Tier.THREE, HistoryArguments, any_of(HISTORY), (*_WINDOW_ERRORS, NotInChannel)),
     Method("conversations.replies", replies, Tier.THREE, RepliesArguments, any_of(HISTORY), (*_WINDOW_ERRORS, ThreadNotFound)),
 )

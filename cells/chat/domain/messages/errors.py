@@ -66,7 +66,7 @@ class AttachmentsTooLarge(DomainError):
 
 
 class InvalidAttachments(DomainError):
-    """Not a list of objects (chat.update's own word; chat.postMessage says invalid_arguments)."""
+    """Too large (chat.update's own word)."""
 
     code = "invalid_attachments"
 
