@@ -64,6 +64,10 @@ class Admitted:
     user_id: str
     messages: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    numbered: bool = False
+    """The client wants `"seq"` in each message (JSON objects), so that it can name the last one when it comes back."""
+    after_seq: int | None = None
+    """Where a client that comes back stood: it is given what it missed since. None: it starts at the head of the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from pathlib import Path
 from chassis.errors import SettingsError
 from chassis.rpc import Tls
 from chassis.settings import Address, load, setting
+from router.edge.connection import Patience
 from router.edge.http import HttpSettings
 from router.edge.limits import Rate
 from router.edge.serving import ServingSettings
 from router.edge.sockets import SocketSettings
 
 PREFIX = "WAGGLE_ROUTER_"
+PATIENT_SHARE = 0.95
+"""Of two ping periods; the rest is for the sweep that looks once a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,9 @@ class EdgeSettings:
     cors_origins: tuple[str, ...] = setting("WAGGLE_ROUTER_CORS_ORIGINS", default=("*",), help="pages that may call, with commas; *: any")
     compression: bool = setting("WAGGLE_ROUTER_WEBSOCKET_COMPRESSION", default=False, help="accept permessage-deflate when offered")
     connections_max: int = setting("WAGGLE_ROUTER_CONNECTIONS_MAX", default=20_000, min=1, help="open connections in one worker")
+    ping_s: float = setting(
+        "WAGGLE_ROUTER_PING_S", default=30.0, min=1, max=300, help="between pings on a WebSocket; silent for twice that, it is cut"
+    )
     drain_s: float = setting("WAGGLE_ROUTER_DRAIN_S", default=10.0, min=0, max=25, help="time to finish what is in flight at the end")
     certificate: Path | None = setting("WAGGLE_ROUTER_CERTIFICATE", default=None, help="PEM chain; with it TLS and HTTP/2 are served")
     key: Path | None = setting("WAGGLE_ROUTER_KEY", default=None, help="the key of WAGGLE_ROUTER_CERTIFICATE (PEM)")
@@ -82,6 +88,7 @@ class EdgeSettings:
             connections_max=self.connections_max,
             compression=self.compression,
             drain_s=self.drain_s,
+            patience=Patience(ping_s=self.ping_s, silence_s=2 * self.ping_s * PATIENT_SHARE),
             certificate=self.certificate,
             key=self.key,
         )

@@ -48,8 +48,8 @@ class Patience:
     """For each write to get off this machine."""
     ping_s: float = 30.0
     """Between pings on a WebSocket."""
-    silence_s: float = 75.0
-    """A WebSocket without a byte (a pong counts)."""
+    silence_s: float = 57.0
+    """A WebSocket without a byte (a pong counts): cut within a minute, the sweep included."""
     closing_s: float = 5.0
     """For a WebSocket to answer a close."""
 

@@ -16,6 +16,7 @@ from router.edge.finding import Finder
 from router.edge.frames import FrameCache
 from router.edge.head import Head
 from router.edge.limits import Limits
+from router.edge.pings import pong
 from router.edge.sink import SLOW, Sink
 from router.forward import ForwardError, Session, SocketSink
 from router.routes.table import Route
@@ -108,7 +109,7 @@ class SocketEdge:
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 MESSAGES.inc()
-                if not _hand_on(session, message):
+                if not _hand_on(session, sink, message):
                     sink.close(SLOW, "the workspace does not keep up: reconnect")
             session.close(sink.close_code(), "")
         finally:
@@ -124,9 +125,15 @@ class SocketEdge:
             sink.abort()
 
 
-def _hand_on(session: Session, message: dict[str, Any]) -> bool:
+def _hand_on(session: Session, sink: Sink, message: dict[str, Any]) -> bool:
+    """Pings are answered here: a client whose cell is being restarted must not take its socket for dead."""
     text = message.get("text")
-    return session.send_text(text) if text is not None else session.send_binary(message["bytes"])
+    if text is None:
+        return session.send_binary(message["bytes"])
+    if (answer := pong(text, session.reached)) is None:
+        return session.send_text(text)
+    sink.send(answer)  # a client that does not read is closed by the sink itself
+    return True
 
 
 def _opening(scope: Scope, head: Head, route: Route, path: bytes) -> tunnel_pb2.Open:

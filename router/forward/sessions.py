@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import repeat
 
 from prometheus_client import Counter, Gauge
 
@@ -10,6 +11,7 @@ from chassis.identity import WorkspaceId
 from chassis.stream import StreamFull
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward.limits import Limits
+from router.forward.numbering import numbered
 from router.forward.sockets import SocketSink
 from router.forward.tunnels import Tunnel
 
@@ -18,7 +20,7 @@ DELIVERED = Counter("waggle_router_delivered_total", "Messages given to sockets.
 SLOW = Counter("waggle_router_slow_sockets_total", "Sockets closed because they did not keep up.")
 _delivered = DELIVERED.inc
 
-GOING_AWAY, TRY_LATER = 1001, 1013
+GOING_AWAY, TRY_LATER, APPLICATION = 1001, 1013, 4000
 
 Outcome = tunnel_pb2.Refusal | tunnel_pb2.Close | None
 """Of one try to open: refused, closed by the cell (both not None), or opened."""
@@ -33,7 +35,7 @@ class RoutedSession:
 
     __slots__ = (
         "_limits", "_on_end", "_on_homeless", "_stream", "_waiting", "_waiting_bytes",
-        "closed", "groups", "opened", "opening", "reopening", "seq", "sink", "state", "template", "tunnel", "workspace_id",
+        "closed", "groups", "numbered", "opened", "opening", "reopening", "seq", "sink", "state", "template", "tunnel", "workspace_id",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +55,7 @@ class RoutedSession:
         self.tunnel: Tunnel | None = None
         self.opened = False
         self.closed = False
+        self.numbered = False
         self.opening: asyncio.Future[Outcome] | None = None
         self.reopening: asyncio.Task[None] | None = None
         self._stream = 0
@@ -68,6 +71,12 @@ class RoutedSession:
 
     def send_binary(self, data: bytes) -> bool:
         return self._send(tunnel_pb2.Message(binary=data))
+
+    @property
+    def reached(self) -> int | None:
+        if not self.numbered:
+            return None
+        return self.seq if self.tunnel is None else self.tunnel.groups.reached(self.workspace_id, self)
 
     def close(self, code: int, reason: str) -> None:
         if not self.closed:
@@ -125,10 +134,11 @@ class RoutedSession:
         if self.tunnel is None or self.closed:
             return
         self.opened = True
+        self.numbered = self.numbered or opened.numbered
         self.state = opened.state or self.state
         self.seq = max(self.seq, opened.seq)
         self.tunnel.groups.join(self.workspace_id, self, opened.groups)
-        if not all(self._give(text) for text in opened.messages):
+        if not all(self._give(text, seq) for text, seq in zip(opened.messages, opened.seqs or repeat(0), strict=False)):
             self.on_slow()
             return
         self._settle(None)
@@ -146,7 +156,7 @@ class RoutedSession:
     def deliver(self, text: str, seq: int) -> bool:
         if self.closed:
             return True
-        if not self._give(text):
+        if not self._give(text, seq):
             return False
         if seq:
             self.seq = seq
@@ -165,9 +175,11 @@ class RoutedSession:
             self._lose_home()
 
     def on_close(self, close: tunnel_pb2.Close) -> None:
-        if self.opening is not None and not self.opened:
+        """What a client must act on (4000-4999) it can only be told on an open socket, so that counts as opened."""
+        if self.opening is not None and not self.opened and close.code < APPLICATION:
             self._settle(close)
         else:
+            self._settle(None)
             self._end(close.code or 1011, close.reason)
 
     def on_lost(self) -> None:
@@ -190,9 +202,9 @@ class RoutedSession:
         self.leave_tunnel(GOING_AWAY, "lost")
         self._on_homeless(self)
 
-    def _give(self, text: str) -> bool:
+    def _give(self, text: str, seq: int) -> bool:
         _delivered()
-        return self.sink.send(text)
+        return self.sink.send(numbered(text, seq) if self.numbered and seq else text)
 
     def _settle(self, outcome: Outcome) -> None:
         opening, self.opening = self.opening, None

@@ -21,5 +21,9 @@ class Session(Protocol):
 
     def send_binary(self, data: bytes) -> bool: ...
 
+    @property
+    def reached(self) -> int | None:
+        """The seq up to which the socket was given everything; None for a client that did not ask for it."""
+
     def close(self, code: int, reason: str) -> None:
         """The client's socket is gone. May be called more than once."""

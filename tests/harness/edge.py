@@ -39,6 +39,7 @@ class FakeSession:
         self.heard: asyncio.Queue[str | bytes] = asyncio.Queue()
         self.closed: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
         self.takes = True
+        self.reached: int | None = None
 
     def send_text(self, text: str) -> bool:
         self.heard.put_nowait(text)

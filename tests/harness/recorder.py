@@ -65,12 +65,14 @@ class RecordingLink:
 
     # what the test does
 
-    async def open(self, client: Client, scope: TenantScope) -> int:
-        """Ask for a session, anew or where the client was; returns its stream."""
+    async def open(self, client: Client, scope: TenantScope, *, after: int | None = None) -> int:
+        """Ask for a session, anew or where the client was (`after`: as a client that comes back by itself); returns its stream."""
         stream = next(self._streams)
         self.sessions[stream] = client
         frame = tunnel_pb2.Open(workspace_id=scope.workspace_id, epoch=scope.epoch, path=b"/rtm", query=f"user={client.user_id}".encode())
         frame.state, frame.resume_seq = client.state, client.seq
+        if after is not None:
+            frame.query += f"&after={after}".encode()
         await self.gateway.on_open(self, stream, frame)
         return stream
 

@@ -84,7 +84,9 @@ class RoomSessions:
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused:
         user_id = handshake.query.get("user", "")
-        return Admitted(user_id, ("hello",), {"path": handshake.path}) if user_id else Refused(401, "who?")
+        after = handshake.query.get("after")
+        place = {"numbered": True, "after_seq": int(after)} if after else {}
+        return Admitted(user_id, ("hello",), {"path": handshake.path}, **place) if user_id else Refused(401, "who?")  # type: ignore[arg-type]
 
     async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
         query = text("SELECT room FROM room_members WHERE workspace_id = :w AND user_id = :u")

@@ -100,12 +100,17 @@ class Door:
         self.closes: list[int] = []
         self.links_lost = 0
         self.refusal: tunnel_pb2.Refusal | None = None
+        self.close_code = 0
+        """Not 0: sessions are closed with it instead of being opened."""
         self.changed = asyncio.Event()
 
     async def on_open(self, link: Link, stream: int, open: tunnel_pb2.Open) -> None:
         self.opens.append(open)
         if self.refusal is not None:
             link.send(tunnel_pb2.Frame(stream=stream, refusal=self.refusal))
+            return
+        if self.close_code:
+            link.send(tunnel_pb2.Frame(stream=stream, close=tunnel_pb2.Close(code=self.close_code, reason="reload")))
             return
         messages = ["hello"] if not open.state else self.log[open.resume_seq :]
         self.sessions[link.id, stream] = link

@@ -45,10 +45,10 @@ async def test_conversation(edge: Edge) -> None:
         assert (session.opening.path, session.opening.query) == (PATH.encode(), b"a=b")
         assert (session.opening.request_id, session.opening.scheme, session.opening.client) == ("s-1", "ws", "127.0.0.1")
         assert await client.recv() == '{"type":"hello"}'
-        await client.send('{"type":"ping","id":1}')
-        assert await session.heard.get() == '{"type":"ping","id":1}'
-        assert session.sink.send('{"type":"pong","reply_to":1}')
-        assert await client.recv() == '{"type":"pong","reply_to":1}'
+        await client.send('{"type":"message","id":1}')
+        assert await session.heard.get() == '{"type":"message","id":1}'
+        assert session.sink.send('{"ok":true,"reply_to":1}')
+        assert await client.recv() == '{"ok":true,"reply_to":1}'
         await client.send(b"\0binary")
         assert await session.heard.get() == b"\0binary"
     assert (await session.closed.get())[0] == 1000
@@ -75,6 +75,19 @@ async def test_order_is_kept_between_what_waited_and_what_goes_through(edge: Edg
                 await asyncio.sleep(0)
         got = [await client.recv() for _ in range(550)]
     assert got == [f"h{n}" for n in range(50)] + [f"m{n}" for n in range(500)]
+
+
+async def test_pings_are_answered_without_the_cell(edge: Edge) -> None:
+    async with connect(edge.ws + PATH) as client:
+        session = await opened(edge)
+        await client.send('{"type":"ping","id":7,"time":12}')
+        assert json.loads(await client.recv()) == {"type": "pong", "reply_to": 7, "time": 12}
+        session.reached = 41
+        await client.send('{"id":8,"type":"ping"}')
+        assert json.loads(await client.recv()) == {"type": "pong", "reply_to": 8, "seq": 41}
+        for other in ('{"type":"message","text":"ping"}', '"ping"', '{"ping":', '{"type":"ping","x":"' + "x" * 3000 + '"}'):
+            await client.send(other)
+            assert await session.heard.get() == other
 
 
 async def test_one_event_for_many(edge: Edge) -> None:

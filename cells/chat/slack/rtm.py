@@ -17,7 +17,7 @@ from cells.chat.domain.users.repository import Users
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.chat import checked_client_msg_id, destination, thread_of
 from cells.chat.slack.errors import InvalidArguments, TeamNotFound
-from cells.chat.slack.registry import Method, NoArguments, Tier
+from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.team import require_team
 from cells.chat.slack.tickets import LIFETIME_S, make_ticket, read_ticket
 from cells.runtime.log import LoggedEvent
@@ -32,23 +32,39 @@ _decode_channel = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
+SEQ_DIGITS_MAX = 18
+
+
+class Connect(msgspec.Struct):
+    """Beyond Slack's own: `seq` asks for the place of each event, `resume` names the last one had (docs/realtime.md)."""
+
+    seq: bool = False
+    resume: int | None = None
+
+
 class Once(Protocol):
     async def claim(self, name: str, ttl_s: int) -> bool:
         """True for the first caller within `ttl_s`, False for every other."""
 
 
-async def connect(call: Call[NoArguments]) -> Answer:
+async def connect(call: Call[Connect]) -> Answer:
     team = await require_team(call.tenant)
     bearer = call.bearer
     ticket = make_ticket(call.tenant.secret, bearer.user_id, call.clock.now_us(), may_post="chat:write" in bearer.scopes)
     return {
-        "url": call.origin.socket_url(call.team_id, ticket),
+        "url": call.origin.socket_url(call.team_id, ticket) + _query_of(call.arguments),
         "team": {"id": team.team_id, "name": team.name, "domain": team.domain},
         "self": {"id": bearer.user_id, "name": bearer.user_name},
     }
 
 
-METHODS = (Method("rtm.connect", connect, Tier.ONE, errors=(TeamNotFound,)),)
+METHODS = (Method("rtm.connect", connect, Tier.ONE, arguments=Connect, errors=(TeamNotFound,)),)
+
+
+def _query_of(wanted: Connect) -> str:
+    if wanted.resume is not None and wanted.resume >= 0:
+        return f"?seq=1&resume={wanted.resume}"
+    return "?seq=1" if wanted.seq else ""
 
 
 class RtmSessions:
@@ -64,6 +80,9 @@ class RtmSessions:
             return Refused(404, "no socket here")
         if found["workspace"] != tenant.scope.workspace_id:
             return Refused(401, "not a ticket of this workspace")
+        resume = handshake.query.get("resume", "")
+        if resume and not (resume.isascii() and resume.isdigit() and len(resume) <= SEQ_DIGITS_MAX):
+            return Refused(400, "resume must be the seq of an event")
         ticket = read_ticket(tenant.secret, found["ticket"], self._clock.now_us())
         if ticket is None or not await self._once.claim(f"rtm:{tenant.scope.workspace_id}:{ticket.nonce}", LIFETIME_S + 1):
             return Refused(401, "the ticket is used, out of date or forged")
@@ -72,7 +91,8 @@ class RtmSessions:
         if user is None or user.deleted:
             return Refused(403, "the account is inactive")
         facts = {"bot_id": user.bot_id or "", "app_id": user.app_id or "", "may_post": "1" if ticket.may_post else ""}
-        return Admitted(user.user_id, ('{"type":"hello"}',), facts)
+        numbered = bool(resume) or handshake.query.get("seq") == "1"
+        return Admitted(user.user_id, ('{"type":"hello"}',), facts, numbered=numbered, after_seq=int(resume) if resume else None)
 
     async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
         return frozenset(await Members(connection, scope).channels_of(user_id))

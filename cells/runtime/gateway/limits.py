@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class Limits:
     replay_events_max: int = 10_000
     """A session that missed more is closed with `CloseCode.RELOAD`."""
+    replay_age_s_max: float = 24 * 3600.0
+    """So is one whose first missed event is older."""
     replay_page_events_max: int = 500
     replay_frame_bytes_max: int = 256 * 1024
     """A replay larger than this goes out in pieces, waiting for the link between them."""

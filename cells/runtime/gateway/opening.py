@@ -2,8 +2,9 @@
 
 The snapshot of its groups has a place H in the log, the workspace's feed another, P. A new session starts at H; what lies
 between H and P is replayed to it, and where the feed lags (P < H) `Opened.seq` = H makes the router pass over the rest.
-A resumed session starts at the seq R that its socket was last given: its groups are taken back from H to R by the inverse
-of the regroupings on the way, then replayed forwards. Why this is exact: docs/adr/0006-sessions-and-groups.md.
+A resumed session starts at the seq R that its socket was last given (the router says it, or a client that comes back by
+itself): its groups are taken back from H to R by the inverse of the regroupings on the way, then replayed forwards. Why
+this is exact: docs/adr/0006-sessions-and-groups.md.
 """
 
 from collections.abc import AsyncIterator
@@ -63,24 +64,29 @@ class Opening:
         admitted = await self.sessions.admit(self.tenant, handshake)
         if isinstance(admitted, Refused):
             raise TurnedAway(admitted)
+        if admitted.after_seq is not None:
+            await self._resume(admitted, admitted.after_seq)
+            return
         head, groups = await self._snapshot(admitted.user_id)
-        replay = self._replay(admitted, Cursor(admitted.user_id, head, groups, self.feed.regroupings))
-        for message in admitted.messages:
-            replay.add(message, 0)
-        await self._enter(replay)
+        await self._enter(self._greeted(self._replay(admitted, Cursor(admitted.user_id, head, groups, self.feed.regroupings))))
 
     async def resume(self, state: bytes, resume_seq: int) -> None:
-        """Raises CannotResume when the state does not hold or more than `replay_events_max` events were missed."""
-        admitted = self._verified(state)
+        """Raises CannotResume when the state does not hold or too much was missed."""
+        await self._resume(self._verified(state), resume_seq)
+
+    async def _resume(self, admitted: Admitted, resume_seq: int) -> None:
+        """Raises CannotResume when more than `replay_events_max` events were missed, or some `replay_age_s_max` ago."""
         self.session.advance(Trigger.RESUME)
         head, groups = await self._snapshot(admitted.user_id)
         if not 0 <= head - resume_seq <= self.limits.replay_events_max:
             raise CannotResume(CloseCode.RELOAD, f"{head - resume_seq} events lie between the session and the log")
         rewinding = Rewinding(admitted.user_id, self.feed.regroupings)
         async for page in self._pages(resume_seq, head):
+            if page[0].seq == resume_seq + 1:
+                self._check_age(page[0])
             rewinding.read(page)
         cursor = Cursor(admitted.user_id, resume_seq, rewinding.groups(groups), self.feed.regroupings)
-        replay = self._replay(admitted, cursor)
+        replay = self._greeted(self._replay(admitted, cursor))
         await self._catch_up(replay, head)
         await self._enter(replay)
         metrics.REPLAYED.observe(cursor.seq - resume_seq)
@@ -105,6 +111,18 @@ class Opening:
         self.session.tenant, self.session.admitted = self.tenant, admitted
         text = signed(state, self.tenant.scope, self.tenant.secret)
         return Replay(self.session, cursor, text, self.feed.workspace_id, self.limits.replay_frame_bytes_max)
+
+    def _greeted(self, replay: Replay) -> Replay:
+        """What the workload says first stands before the first event, whose place it names."""
+        admitted = self.session.admitted
+        for message in admitted.messages if admitted is not None else ():
+            replay.add(message, replay.cursor.seq)
+        return replay
+
+    def _check_age(self, first_missed: LoggedEvent) -> None:
+        age_s = (self.clock.now_us() - first_missed.ts_us) / 1_000_000
+        if age_s > self.limits.replay_age_s_max:
+            raise CannotResume(CloseCode.RELOAD, f"the first event missed is {age_s:.0f} s old")
 
     async def _enter(self, replay: Replay) -> None:
         """Catch up with the feed, then enter the audience without an await between the two."""

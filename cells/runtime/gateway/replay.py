@@ -19,7 +19,7 @@ class Replay:
         self._bytes = 0
 
     def add(self, text: str, seq: int) -> None:
-        """`seq` is 0 for what has no place in the log."""
+        """`seq` is the event's; of a hello, where the session stands."""
         self._waiting.append((text, seq))
         self._bytes += len(text)
 
@@ -49,5 +49,7 @@ class Replay:
         self.whole, self._waiting, self._bytes = False, [], 0
 
     def _opened(self, groups: tuple[str, ...]) -> tunnel_pb2.Opened:
-        messages = [text for text, _ in self._waiting]
-        return tunnel_pb2.Opened(seq=self.cursor.seq, state=self._state, groups=groups, messages=messages)
+        texts, seqs = [text for text, _ in self._waiting], [seq for _, seq in self._waiting]
+        admitted = self._session.admitted
+        numbered = admitted is not None and admitted.numbered
+        return tunnel_pb2.Opened(seq=self.cursor.seq, state=self._state, groups=groups, messages=texts, seqs=seqs, numbered=numbered)

@@ -458,15 +458,23 @@ class Opened(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    SEQS_FIELD_NUMBER: _builtins.int
+    NUMBERED_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """broadcasts up to and including this seq are not for this session"""
     state: _builtins.bytes
     """signed by the cell; all that another process needs to resume"""
+    numbered: _builtins.bool
+    """this client asked for the seq in each message, so that it can resume by itself"""
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def messages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """to send before anything else: hello, or what was missed"""
+
+    @_builtins.property
+    def seqs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """of each of `messages`; of a hello, where the session stood when it was said"""
 
     def __init__(
         self,
@@ -475,10 +483,12 @@ class Opened(_message.Message):
         state: _builtins.bytes = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
         messages: _abc.Iterable[_builtins.str] | None = ...,
+        seqs: _abc.Iterable[_builtins.int] | None = ...,
+        numbered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "messages", b"messages", "seq", b"seq", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "messages", b"messages", "numbered", b"numbered", "seq", b"seq", "seqs", b"seqs", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
