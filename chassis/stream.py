@@ -26,6 +26,8 @@ BATCH_BYTES_MAX = 512 * 1024
 WINDOW_BYTES = 4 * 1024 * 1024
 QUEUE_BYTES_MAX = 8 * 1024 * 1024
 MESSAGE_BYTES_MAX = 2 * 1024 * 1024
+LAST_WRITE_S_MAX = 2.0
+"""How long an ended stream waits for the write that is on its way; a peer that does not read could hold it for ever."""
 
 _FAILURES = (grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError)
 
@@ -105,6 +107,11 @@ class FrameStream:
         return self._queue_bytes >= self._queue_bytes_max
 
     @property
+    def roomy(self) -> bool:
+        """Half of the queue is free."""
+        return self._queue_bytes <= self._queue_bytes_max // 2
+
+    @property
     def queue_bytes(self) -> int:
         return self._queue_bytes
 
@@ -131,9 +138,13 @@ class FrameStream:
                 task.result()
         finally:
             self.close()
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+            reader.cancel()
+            try:
+                # gRPC cannot take back a write that it has begun, and refuses to send a call's status beside one.
+                await asyncio.wait((writer,), timeout=LAST_WRITE_S_MAX)
+            finally:
+                writer.cancel()
+                await asyncio.gather(writer, reader, return_exceptions=True)
 
     def close(self) -> None:
         """Stop: what is queued is dropped, `run` returns. May be called more than once."""

@@ -184,3 +184,49 @@ async def test_a_failing_transport_breaks_the_stream() -> None:
         left.pipe.write = fail  # type: ignore[method-assign]
         with pytest.raises(StreamBroken):
             await left.run()
+
+
+class SlowPipe(Pipe):
+    """A write takes until the test lets it end, and must not be interrupted, as in gRPC."""
+
+    def __init__(self) -> None:
+        super().__init__(asyncio.Queue(), asyncio.Queue())
+        self.writing = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.interrupted = False
+
+    async def write(self, message: bytes, /) -> None:
+        self.writing.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.interrupted = True
+            raise
+
+
+async def test_a_write_on_its_way_ends_before_the_stream_does() -> None:
+    """Cancelled, it stays begun in gRPC, the call's status is refused beside it, and the peer waits for ever."""
+    pipe = SlowPipe()
+    end = End(pipe)
+    running = end.run()
+    await pipe.writing.wait()
+    await pipe.inbox.put(encode(message(1)))
+    await until(lambda: end.frames.closed)
+    assert not running.done()
+    pipe.gate.set()
+    with pytest.raises(StreamGarbage):
+        await running
+    assert not pipe.interrupted
+
+
+async def test_a_write_that_never_ends_holds_an_ended_stream_for_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I8."""
+    monkeypatch.setattr("chassis.stream.LAST_WRITE_S_MAX", 0.01)
+    pipe = SlowPipe()
+    running = End(pipe).run()
+    await pipe.writing.wait()
+    await pipe.inbox.put(encode(message(1)))
+    async with asyncio.timeout(5):
+        with pytest.raises(StreamGarbage):
+            await running
+    assert pipe.interrupted
