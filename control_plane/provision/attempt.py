@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Callable
 
+from chassis.process.running import EXIT_SETTINGS
 from control_plane.provision.decisions import Fact, Phase, ended, starting
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.launch import Launch, launch
@@ -61,7 +62,8 @@ class Attempt:
         if self.service.wish.once and process.returncode == 0:
             self._change(Fact(Phase.DONE, self._now_s(), 0, self.fact.starts))
         else:
-            self._change(ended(self.fact, self._now_s(), _how(process.returncode, what, written)))
+            why, refused = _how(process.returncode, what, written), process.returncode == EXIT_SETTINGS
+            self._change(ended(self.fact, self._now_s(), why, refused=refused))
 
     def _change(self, fact: Fact) -> None:
         self.fact = fact

@@ -22,22 +22,26 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A process that should be there, once all it needs is ready (or done). `once`: a task that ends by itself."""
+    """A process that should be there, once all it needs is ready (or done). `once`: a task that ends by itself.
+    `configured`: whoever typed `up` gave it settings, which may be mistaken."""
 
     name: str
     needs: tuple[str, ...] = ()
     once: bool = False
+    configured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What was seen of a process. `since_s`: when it came to this phase, on a clock that never goes back."""
+    """What was seen of a process. `since_s`: when it came to this phase, on a clock that never goes back.
+    `refused`: it ended because it does not accept its settings."""
 
     phase: Phase
     since_s: float
     failures: int = 0
     starts: int = 1
     why: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,10 @@ def starting(before: Fact | None, now_s: float) -> Fact:
     return Fact(Phase.STARTING, now_s) if before is None else replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1)
 
 
-def ended(before: Fact, now_s: float, why: str) -> Fact:
+def ended(before: Fact, now_s: float, why: str, *, refused: bool = False) -> Fact:
     """The failure is the first again for a process that was ready for long."""
     steady = before.phase is Phase.READY and now_s - before.since_s >= STEADY_S
-    return replace(before, phase=Phase.ENDED, since_s=now_s, failures=1 if steady else before.failures + 1, why=why)
+    return replace(before, phase=Phase.ENDED, since_s=now_s, failures=1 if steady else before.failures + 1, why=why, refused=refused)
 
 
 def _for(wish: Wish, facts: Mapping[str, Fact], now_s: float, complete_before: bool) -> Action | None:
@@ -97,6 +101,8 @@ def _for(wish: Wish, facts: Mapping[str, Fact], now_s: float, complete_before: b
 
 
 def _start(wish: Wish, fact: Fact | None, facts: Mapping[str, Fact], now_s: float, complete_before: bool) -> Action | None:
+    if fact and fact.refused and wish.configured and fact.starts == 1:
+        return GiveUp(wish.name, fact.why)
     if fact and not complete_before and fact.failures >= FAILURES_MAX:
         return GiveUp(wish.name, f"ended {fact.failures} times in a row: {fact.why}")
     rested = fact is None or now_s - fact.since_s >= delay_s(fact.failures)

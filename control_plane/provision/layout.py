@@ -39,8 +39,12 @@ class Layout:
         self.control_plane = self.home / "control-plane"
 
     def create(self) -> None:
+        """Raises ProvisionError where that cannot be."""
         for folder in (self.home, self.home / "cells", self.run, self.logs, self.router, self.control_plane):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise ProvisionError(f"the home {self.home} cannot be used: {error.strerror or error} ({folder})") from None
 
     def cell(self, name: str) -> Path:
         return self.home / "cells" / name

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from control_plane.provision.decisions import Wish
+from control_plane.provision.given_settings import merged
 from control_plane.provision.interface import CellSpec
 from control_plane.provision.layout import Layout, Ports
 from control_plane.provision.postgres import APP_ROLE, DATABASE, Postgres
@@ -12,25 +13,24 @@ from control_plane.provision.valkey import Valkey
 
 CONTROL_PLANE = "control-plane"
 ROUTER = "router"
-# Passed on from our own environment to every process of the planes.
 EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound
-SHARED_VARIABLES = ("WAGGLE_LOG_LEVEL", "WAGGLE_OTLP_ENDPOINT", "WAGGLE_TLS_CERT", "WAGGLE_TLS_KEY", "WAGGLE_TLS_CA")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all processes of a platform have in common."""
+    """What all processes of a platform have in common. `given`: settings from outside, by variable."""
 
     layout: Layout
     ports: Ports
     host: str
     domain: str
-    shared: Mapping[str, str]
+    given: Mapping[str, str]
 
     @property
     def public_url(self) -> str:
         host = "127.0.0.1" if self.host in EVERY_ADDRESS else self.host
-        return f"http://{host}:{self.ports.get(ROUTER)}"
+        scheme = "https" if "WAGGLE_ROUTER_CERTIFICATE" in self.given else "http"
+        return f"{scheme}://{host}:{self.ports.get(ROUTER)}"
 
     @property
     def control_address(self) -> str:
@@ -39,8 +39,9 @@ class Surroundings:
     def local(self, name: str) -> str:
         return f"127.0.0.1:{self.ports.get(name)}"
 
-    def environment(self, **more: str) -> dict[str, str]:
-        return {**self.shared, "WAGGLE_CLUSTER_TOKEN_FILE": str(self.layout.token), **more}
+    def environment(self, plane: str, **more: str) -> dict[str, str]:
+        """Raises SettingsError."""
+        return merged(self.given, plane, {"WAGGLE_CLUSTER_TOKEN_FILE": str(self.layout.token), **more})
 
 
 def platform_services(around: Surroundings, cells: tuple[CellSpec, ...]) -> list[Service]:
@@ -51,6 +52,7 @@ def platform_services(around: Surroundings, cells: tuple[CellSpec, ...]) -> list
 def control_plane_services(around: Surroundings) -> list[Service]:
     server, *database = _database(around, CONTROL_PLANE, "control_plane")
     env = around.environment(
+        "WAGGLE_CONTROL_",
         WAGGLE_CONTROL_LISTEN=around.control_address,
         WAGGLE_CONTROL_HEALTH=around.local(f"{CONTROL_PLANE}-health"),
         WAGGLE_CONTROL_DATABASE_URL=server.server.url(DATABASE, APP_ROLE),
@@ -58,20 +60,21 @@ def control_plane_services(around: Surroundings) -> list[Service]:
         WAGGLE_CONTROL_PUBLIC_URL=around.public_url,
         WAGGLE_CONTROL_PROVISIONER="local",
     )
-    wish = Wish(CONTROL_PLANE, needs=(server.wish.name, database[0].wish.name))
+    wish = Wish(CONTROL_PLANE, needs=(server.wish.name, database[0].wish.name), configured=bool(around.given))
     return [server, *database, _plane(around, wish, "control_plane.app", env)]
 
 
 def router_service(around: Surroundings) -> Service:
     """Needs nobody: it serves from its last good routes when the control plane is away."""
     env = around.environment(
+        "WAGGLE_ROUTER_",
         WAGGLE_ROUTER_LISTEN=f"{around.host}:{around.ports.get(ROUTER)}",
         WAGGLE_ROUTER_HEALTH=around.local(f"{ROUTER}-health"),
         WAGGLE_ROUTER_CONTROL_PLANE=around.control_address,
         WAGGLE_ROUTER_HOME=str(around.layout.router),
         WAGGLE_ROUTER_DOMAIN=around.domain,
     )
-    return _plane(around, Wish(ROUTER), "router.app", env)
+    return _plane(around, Wish(ROUTER, configured=bool(around.given)), "router.app", env)
 
 
 def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
@@ -80,6 +83,7 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
     name = f"{cell.name}-valkey"
     valkey = Valkey(around.layout.cell(cell.name) / "valkey", around.ports.get(name), log=around.layout.log(name))
     env = around.environment(
+        "WAGGLE_CELL_",
         WAGGLE_CELL_NAME=cell.name,
         WAGGLE_CELL_REGION=cell.region,
         WAGGLE_CELL_ROLE="all",
@@ -91,7 +95,7 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         WAGGLE_CELL_CONTROL_PLANE=around.control_address,
         WAGGLE_CELL_HOME=str(around.layout.cell(cell.name)),
     )
-    wish = Wish(cell.name, needs=(server.wish.name, tables.wish.name, name))
+    wish = Wish(cell.name, needs=(server.wish.name, tables.wish.name, name), configured=bool(around.given))
     return [server, ValkeyService(Wish(name), valkey), tables, _plane(around, wish, "cells.app", env)]
 
 

@@ -10,12 +10,13 @@ from chassis.rpc import create_credential_file
 from control_plane.provision import run_records
 from control_plane.provision.demo import ensure_demo, served
 from control_plane.provision.errors import ProvisionError
+from control_plane.provision.given_settings import given
 from control_plane.provision.interface import CellSpec
 from control_plane.provision.layout import Layout, Ports
 from control_plane.provision.local import LocalProvisioner
 from control_plane.provision.log_limits import limit_logs
 from control_plane.provision.platform_file import PlatformState, write_state
-from control_plane.provision.platform_services import ROUTER, SHARED_VARIABLES, Surroundings, platform_services
+from control_plane.provision.platform_services import ROUTER, Surroundings, platform_services
 from control_plane.provision.processes import until
 from control_plane.provision.supervision import Seen, Supervision
 from control_plane.provision.supervisor_lock import SupervisorLock
@@ -64,8 +65,7 @@ class Upbringing:
         create_credential_file(self._layout.token)
         ports = Ports(self._layout.home / "ports.json")
         ports.require(ROUTER, self._port if self._port is not None else ports.kept(ROUTER) or FIRST_PORT)
-        shared = {name: os.environ[name] for name in SHARED_VARIABLES if name in os.environ}
-        return Surroundings(self._layout, ports, self._host, self._domain, shared)
+        return Surroundings(self._layout, ports, self._host, self._domain, given(os.environ))
 
     def _want(self, supervision: Supervision, around: Surroundings) -> None:
         missing = self._cells - len(self._provisioner.wanted())

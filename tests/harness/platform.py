@@ -5,7 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,13 @@ class Refused(Exception):
 class Platform:
     home: Path
     port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What `waggle` finds in its environment, by variable."""
 
     @property
     def api(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/"
+        scheme = "https" if "WAGGLE_ROUTER_CERTIFICATE" in self.settings else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/api/"
 
     def waggle(self, *words: str, timeout_s: float = 90) -> Any:
         """Run a verb with --json; returns what it printed, parsed. Raises Refused."""
@@ -47,7 +51,7 @@ class Platform:
             capture_output=True,
             text=True,
             timeout=timeout_s,
-            env=clean_environment(),
+            env={**clean_environment(), **self.settings},
             check=False,
         )
         if done.returncode:

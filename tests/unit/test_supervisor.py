@@ -1,5 +1,7 @@
 """What the supervisor decides, from every state that a crash can leave."""
 
+from dataclasses import replace
+
 import pytest
 
 from control_plane.provision.decisions import (
@@ -51,6 +53,15 @@ def test_needs_are_waited_for() -> None:
 def test_a_process_stays_when_what_it_needs_ends() -> None:
     facts = {"postgres": at(Phase.ENDED, failures=1), "migrations": at(Phase.DONE), "cell": at(Phase.READY)}
     assert decided(facts) == [Start("postgres")]
+
+
+def test_settings_that_are_refused_at_the_first_start_are_reported_at_once() -> None:
+    """Only where somebody gave settings and the process never ran: later it is an accident (a port taken), to be repaired."""
+    told = Wish("router", configured=True)
+    refused = Fact(Phase.ENDED, LONG_AGO_S, failures=1, why="exit code 2 (WAGGLE_ROUTER_WORKERS: 'x')", refused=True)
+    assert decide([told], {"router": refused}, NOW_S, True) == [GiveUp("router", refused.why)]
+    assert decide([Wish("router")], {"router": refused}, NOW_S, True) == [Start("router")]
+    assert decide([told], {"router": replace(refused, starts=2)}, NOW_S, True) == [Start("router")]
 
 
 def test_an_ended_process_waits_for_what_it_needs() -> None:

@@ -1,0 +1,29 @@
+"""What reaches the processes of a local platform from the shell of whoever started it."""
+
+import pytest
+
+from chassis.errors import SettingsError
+from control_plane.provision.given_settings import given, merged
+
+SHELL = {
+    "HOME": "/root",
+    "WAGGLE_HOME": "/x",
+    "WAGGLE_LOG_LEVEL": "debug",
+    "WAGGLE_ROUTER_WORKERS": "2",
+    "WAGGLE_CELL_X": "",
+    "WAGGLE_CELL_Y": "1",
+}
+
+
+def test_settings_of_planes_are_passed_on_and_nothing_else() -> None:
+    assert given(SHELL) == {"WAGGLE_LOG_LEVEL": "debug", "WAGGLE_ROUTER_WORKERS": "2", "WAGGLE_CELL_Y": "1"}
+
+
+def test_each_plane_gets_its_own() -> None:
+    router = merged(given(SHELL), "WAGGLE_ROUTER_", {"WAGGLE_ROUTER_LISTEN": "127.0.0.1:1"})
+    assert router == {"WAGGLE_LOG_LEVEL": "debug", "WAGGLE_ROUTER_WORKERS": "2", "WAGGLE_ROUTER_LISTEN": "127.0.0.1:1"}
+
+
+def test_what_the_platform_decides_cannot_be_given() -> None:
+    with pytest.raises(SettingsError, match=r"^WAGGLE_ROUTER_LISTEN is decided by waggle up"):
+        merged({"WAGGLE_ROUTER_LISTEN": "127.0.0.1:2"}, "WAGGLE_ROUTER_", {"WAGGLE_ROUTER_LISTEN": "127.0.0.1:1"})
