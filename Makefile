@@ -44,7 +44,7 @@ bench: $(STAMP) ## measure this machine; tables here, JSON in bench/results/
 	@$(BIN)/python -m bench $(ARGS)
 
 chaos: $(STAMP) ## minutes of killing and pausing real processes
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 $(ARGS)
 
 clean: ## remove the virtual environment and caches (not the data)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
