@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 TEST_S_MAX = 180.0
-"""For one test with its fixtures' set-up and tear-down; one marked `lasts` says its own. `faulthandler_timeout` in pyproject.toml ends the rest."""
+"""For one test with its fixtures' set-up and tear-down; one marked `lasts` says its own.
+`faulthandler_timeout` in pyproject.toml ends what outlives even this."""
 AGAIN_S = 10.0
 """The exception may land in a task that keeps it to itself: raise it again until the test ends."""
 
