@@ -77,6 +77,11 @@ class Wire:
     def unsent_bytes(self) -> int:
         return self.connection.unsent_bytes()
 
+    def ending(self) -> None:
+        """This side wants to close; the sweep cuts what does not get there."""
+        if self.closing_s is None:
+            self.closing_s = self.connection.loop.time()
+
     def write_frame(self, frame: bytes) -> None:
         """A whole unfragmented frame; only where `plain` and `open`."""
         self.connection.put(frame)
@@ -298,7 +303,8 @@ class Connection(TCPServer):
         if now_s - self._times.heard_s > patience.silence_s:
             return "silent"
         if wire.stream.connection.state is not SocketState.OPEN:
-            wire.closing_s = wire.closing_s or now_s
+            wire.ending()
+        if wire.closing_s is not None:
             return "does not close" if now_s - wire.closing_s > patience.closing_s else None
         if now_s - wire.pinged_s >= patience.ping_s:
             wire.ping(now_s)

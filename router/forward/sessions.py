@@ -148,18 +148,23 @@ class RoutedSession:
 
     def on_message(self, message: tunnel_pb2.Message) -> None:
         seq = message.seq
-        if seq and seq <= self.seq:
+        if self.closed or (seq and seq <= self.seq):
             return
-        if not self.deliver(message.text, seq):
+        if not self._give(message.text, seq):
             self.on_slow()
+        elif seq:
+            self.seq = seq
 
     def deliver(self, text: str, seq: int) -> bool:
         if self.closed:
             return True
+        if not seq:
+            _delivered()
+            self.sink.offer(text)
+            return True
         if not self._give(text, seq):
             return False
-        if seq:
-            self.seq = seq
+        self.seq = seq
         return True
 
     def on_slow(self) -> None:

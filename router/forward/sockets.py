@@ -4,10 +4,13 @@ from typing import Protocol
 
 
 class SocketSink(Protocol):
-    """Where what the cell says goes. The edge implements it; both methods return at once and never raise."""
+    """Where what the cell says goes. The edge implements it; its methods return at once and never raise."""
 
     def send(self, text: str) -> bool:
         """Queue a text message. False: the socket does not keep up and its buffer is full; the session is then closed."""
+
+    def offer(self, text: str) -> None:
+        """Send what may be lost (typing, presence): a socket that does not keep up gets the last of each subject, or nothing."""
 
     def close(self, code: int, reason: str) -> None:
         """Close the socket after what is queued. Called at most once, and never after `Session.close`."""

@@ -159,6 +159,10 @@ class Sink:
         self._said.set()
         return True
 
+    def offer(self, text: str) -> None:
+        if self.room > 0:
+            self.send(text)
+
     def close(self, code: int, reason: str) -> None:
         self.closed = (code, reason)
         self._said.set()
