@@ -17,7 +17,7 @@ from cells.app.heartbeat import Heartbeat
 from cells.app.load import Load
 from cells.app.settings import CellSettings
 from cells.app.upkeep import keep_partitions_ahead
-from cells.runtime.bus import Bus, Claims
+from cells.runtime.bus import Bus, Claims, Remembered
 from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
 from cells.runtime.log import Tenants, WorkspaceLog
@@ -32,7 +32,7 @@ from chassis.rpc import channel, credential_from_file, listen, server
 from protos.cell.v1 import cell_pb2_grpc
 
 STOP_GRACE_S = 2.0
-MakeWorkload = Callable[[Clock, Claims], Workload]
+MakeWorkload = Callable[[Clock, Claims, Remembered], Workload]
 _log = structlog.get_logger("cell")
 
 
@@ -97,7 +97,7 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
             bus.subscribe(TENANCY_TOPIC, lambda _: table.wake())
         await _database_answers(database, table, lifecycle)
         await stack.enter_async_context(table.watching())
-        workload = make_workload(clock, Claims(bus, clock))
+        workload = make_workload(clock, Claims(bus, clock), Remembered(bus))
         if workload.lifespan is not None:
             await stack.enter_async_context(workload.lifespan())
         if settings.plays("worker"):

@@ -3,6 +3,7 @@
 from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.catalogue import chat_tables
 from cells.chat.slack.bearers import Bearers
+from cells.chat.slack.counts import FORGETFUL, Remembering
 from cells.chat.slack.dispatch import Dispatch
 from cells.chat.slack.methods import all_methods
 from cells.chat.slack.rtm import Once, RtmSessions
@@ -10,13 +11,15 @@ from cells.runtime.workload import Workload
 from chassis.clock import Clock
 
 
-def chat(clock: Clock, once: Once) -> Workload:
-    """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`)."""
+def chat(clock: Clock, once: Once, remembered: Remembering = FORGETFUL) -> Workload:
+    """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
+    `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
+    """
     bearers = Bearers(clock)
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=Dispatch(all_methods(), bearers, clock),
+        app=Dispatch(all_methods(remembered), bearers, clock),
         commands=commands(bearers),
         admit=admit_workspace,
         sessions=RtmSessions(clock, once),

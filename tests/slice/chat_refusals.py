@@ -1,5 +1,6 @@
 """Each method's own error words, each shown once. Every showing is called `_`: the register keeps it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tests.slice.chat_world import Reply, World, refuses
@@ -16,6 +17,7 @@ BY_CHANNEL = (
     "conversations.invite",
     "conversations.join",
     "conversations.leave",
+    "conversations.mark",
     "conversations.members",
     "conversations.open",
     "reactions.add",
@@ -314,6 +316,72 @@ async def _(world: World, method: str) -> Reply:
 @refuses("too_many_users", "conversations.open")
 async def _(world: World, method: str) -> Reply:
     return await world.owner.call(method, users=",".join(f"U000000000{n}" for n in range(9)))
+
+
+@refuses("not_in_channel", "conversations.mark")
+async def _(world: World, method: str) -> Reply:
+    return await world.ann.call(method, channel=world.dev, ts=world.ts)
+
+
+@refuses("invalid_timestamp", "conversations.mark")
+async def _(world: World, method: str) -> Reply:
+    return await try_(world, method, ts="now")
+
+
+GROUPS = {
+    "missing_subteam_name": {"name": " "},
+    "name_too_long": {"name": "x" * 81},
+    "description_too_long": {"name": "x", "description": "x" * 1_001},
+    "bad_handle": {"name": "x", "handle": "Not A Handle"},
+    "forbidden_handle": {"name": "x", "handle": "@here"},
+    "handle_already_exists": {"name": "x", "handle": "ann"},
+}
+for code, group in GROUPS.items():
+    refuses(code, "usergroups.create")(lambda world, method, group=group: world.owner.call(method, **group))  # type: ignore[misc]
+
+
+@refuses("name_already_exists", "usergroups.create")
+async def _(world: World, method: str) -> Reply:
+    await world.owner.call(method, name="devs")
+    return await world.owner.call(method, name="DEVS", handle="other")
+
+
+@refuses("invalid_channel_provided", "usergroups.create")
+async def _(world: World, method: str) -> Reply:
+    globex = await world.chat.found("globex")
+    for channel in (NOWHERE, globex.general):
+        reply = await world.owner.call(method, name="x", channels=channel)
+        assert reply["error"] == "invalid_channel_provided"
+    return await world.ann.call(method, name="x", channels=world.hidden)
+
+
+@refuses("permission_denied", "usergroups.create", "usergroups.users.update")
+async def _(world: World, method: str) -> Reply:
+    return await world.bot.call(method, name="x", usergroup="S0000000000", users=world.ann.user_id)
+
+
+@refuses("no_such_subteam", "usergroups.users.update", "usergroups.users.list")
+async def _(world: World, method: str) -> Reply:
+    return await world.owner.call(method, usergroup="S0000000000", users=world.ann.user_id)
+
+
+GROUP_USERS = {
+    "no_users_provided": " , ",
+    "invalid_users": "U0000000000",
+    "subteam_max_users_exceeded": ",".join(f"U{number:010}" for number in range(1_001)),
+}
+
+
+def _group_users(users: str) -> Callable[[World, str], Awaitable[Reply]]:
+    async def show(world: World, method: str) -> Reply:
+        group = (await world.owner.call("usergroups.create", name="devs"))["usergroup"]["id"]
+        return await world.owner.call(method, usergroup=group, users=users)
+
+    return show
+
+
+for code, users in GROUP_USERS.items():
+    refuses(code, "usergroups.users.update")(_group_users(users))
 
 
 @refuses("invalid_types", "conversations.list")

@@ -208,6 +208,78 @@ async def reactions(world: World) -> Reply:
     return reply
 
 
+@succeeds("conversations.mark")
+async def mark(world: World) -> Reply:
+    """Read again from the start: the owner's own message is not unread to the owner."""
+    said = (await world.bot.call("chat.postMessage", channel=world.dev, text="x"))["ts"]
+    assert (await world.owner.call("conversations.info", channel=world.dev))["channel"]["unread_count"] == 1
+    reply = await world.owner.call("conversations.mark", channel=world.dev, ts=said)
+    read = (await world.owner.call("conversations.info", channel=world.dev))["channel"]
+    assert (read["last_read"], read["unread_count"], read["unread_count_display"]) == (said, 0, 0)
+    return reply
+
+
+@succeeds("client.counts")
+async def counts(world: World) -> Reply:
+    said = (await world.bot.call("chat.postMessage", channel=world.dev, text="<!here>"))["ts"]
+    reply = await world.owner.call("client.counts")
+    first, *rest = reply["channels"]
+    assert first == {
+        "id": world.dev,
+        "last_read": world.ts,
+        "latest": said,
+        "updated": said,
+        "mention_count": 1,
+        "has_unreads": True,
+    }
+    assert [entry["has_unreads"] for entry in rest] == [False] * 3 and reply["channel_badges"]["channels"] == 1
+    return reply
+
+
+async def a_group(world: World) -> str:
+    made = await world.owner.call("usergroups.create", name="Dev Team", description="d", channels=world.dev)
+    return str(made["usergroup"]["id"])
+
+
+@succeeds("usergroups.create")
+async def usergroup(world: World) -> Reply:
+    reply = await world.owner.call("usergroups.create", name="Ops", handle="@on-call")
+    assert reply["usergroup"]["id"].startswith("S") and reply["usergroup"]["handle"] == "on-call"
+    [*_, event] = await world.acme.events()
+    assert (event.kind, event.audience) == ("subteam_created", ("*",))
+    return reply
+
+
+@succeeds("usergroups.list")
+async def usergroups(world: World) -> Reply:
+    group = await a_group(world)
+    assert "users" not in (await world.bot.call("usergroups.list"))["usergroups"][0]
+    reply = await world.bot.call("usergroups.list", include_users="true")
+    [shown] = reply["usergroups"]
+    assert (shown["id"], shown["handle"], shown["users"], shown["prefs"]["channels"]) == (group, "dev-team", [], [world.dev])
+    return reply
+
+
+@succeeds("usergroups.users.update")
+async def usergroup_users(world: World) -> Reply:
+    group = await a_group(world)
+    await world.owner.call("usergroups.users.update", usergroup=group, users=f"{world.ann.user_id},{world.owner.user_id}")
+    reply = await world.owner.call("usergroups.users.update", usergroup=group, users=world.ann.user_id)
+    assert (reply["usergroup"]["users"], reply["usergroup"]["user_count"]) == ([world.ann.user_id], 1)
+    [*_, updated, changed] = await world.acme.events()
+    assert (updated.kind, changed.kind) == ("subteam_updated", "subteam_members_changed")
+    return reply
+
+
+@succeeds("usergroups.users.list")
+async def usergroup_users_list(world: World) -> Reply:
+    group = await a_group(world)
+    await world.owner.call("usergroups.users.update", usergroup=group, users=world.ann.user_id)
+    reply = await world.bot.call("usergroups.users.list", usergroup=group)
+    assert reply["users"] == [world.ann.user_id]
+    return reply
+
+
 @succeeds("rtm.connect")
 async def rtm_connect(world: World) -> Reply:
     reply = await world.owner.call("rtm.connect")

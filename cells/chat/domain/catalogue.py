@@ -5,14 +5,16 @@ from sqlalchemy import MetaData
 from cells.chat.domain.bots import tables as bots
 from cells.chat.domain.channels import tables as channels
 from cells.chat.domain.members import tables as members
+from cells.chat.domain.mentions import tables as mentions
 from cells.chat.domain.messages import tables as messages
 from cells.chat.domain.reactions import tables as reactions
 from cells.chat.domain.tables import CHAT
 from cells.chat.domain.teams import tables as teams
 from cells.chat.domain.tokens import tables as tokens
+from cells.chat.domain.usergroups import tables as usergroups
 from cells.chat.domain.users import tables as users
 
-NOUNS = (teams, users, bots, tokens, channels, members, messages, reactions)
+NOUNS = (teams, users, bots, tokens, channels, members, messages, reactions, mentions, usergroups)
 
 
 def chat_tables() -> MetaData:

@@ -1,6 +1,7 @@
 """conversations.*: seeing, making, joining, leaving, inviting."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -29,8 +30,12 @@ from cells.chat.domain.members.errors import AlreadyInChannel, CantInviteSelf, N
 from cells.chat.domain.members.opening import CreateConversation, OpenDirect
 from cells.chat.domain.members.repository import Members
 from cells.chat.domain.members.service import InviteToChannel, JoinChannel, LeaveChannel
+from cells.chat.domain.messages.events import message_face
+from cells.chat.domain.messages.repository import Messages
 from cells.chat.domain.timestamps import show_ts
 from cells.chat.domain.tokens.errors import MissingScope
+from cells.chat.domain.unread.counts import ReadState
+from cells.chat.domain.unread.repository import Unread
 from cells.chat.domain.users.errors import UserDisabled, UserNotFound
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.errors import InvalidArguments, InvalidCursor, InvalidTypes
@@ -110,14 +115,20 @@ async def list_(call: Call[ListArguments]) -> Answer:
 
 
 async def info(call: Call[InfoArguments]) -> Answer:
+    """To a member also how far it is read and how much is not; of a direct conversation the last message too."""
     async with call.tenant.reading() as connection:
         standing = await require_standing(connection, call.tenant.scope, call.arguments.channel, call.bearer.user_id)
         call.require_scope(standing.channel.kind, READ)
-        count = await Members(connection, call.tenant.scope).count(standing.channel.channel_id)
-    face = _face(call, standing.channel, is_member=standing.is_member)
-    if standing.is_member:
-        face["last_read"] = _shown_read(standing.last_read_us)
-    return {"channel": face | {"num_members": count} if call.arguments.include_num_members else face}
+        face = _face(call, standing.channel, is_member=standing.is_member)
+        if standing.is_member:
+            state = await Unread(connection, call.tenant.scope).state(standing.channel.channel_id, call.bearer.user_id)
+            face |= _state_face(state)
+            if standing.channel.is_direct:
+                latest = await Messages(connection, call.tenant.scope).get(standing.channel.channel_id, state.place.latest_us)
+                face |= {"latest": message_face(latest, call.team_id) if latest else None, "priority": 0}
+        if call.arguments.include_num_members:
+            face["num_members"] = await Members(connection, call.tenant.scope).count(standing.channel.channel_id)
+    return {"channel": face}
 
 
 async def join(call: Call[ChannelArguments]) -> Answer:
@@ -129,16 +140,16 @@ async def join(call: Call[ChannelArguments]) -> Answer:
 
 
 async def leave(call: Call[ChannelArguments]) -> Answer:
-    standing = await _require_scoped(call, call.arguments.channel, WRITE)
+    standing = await require_scoped(call, call.arguments.channel, WRITE)
     was_member = await call.tenant.commit(LeaveChannel(standing.channel.channel_id, call.bearer.user_id))
     return {} if was_member else {"not_in_channel": True}
 
 
 async def invite(call: Call[InviteArguments]) -> Answer:
-    invited = _ids_of(call.arguments.users)
+    invited = ids_of(call.arguments.users)
     if len(invited) > USERS_PER_INVITE_MAX:
         raise InvalidArguments(f"at most {USERS_PER_INVITE_MAX} users [json-pointer:/users]")
-    standing = await _require_scoped(call, call.arguments.channel, INVITE)
+    standing = await require_scoped(call, call.arguments.channel, INVITE)
     channel = await call.tenant.commit(InviteToChannel(standing.channel.channel_id, call.bearer.user_id, invited))
     return {"channel": _face(call, channel, is_member=True)}
 
@@ -156,19 +167,19 @@ async def members(call: Call[MembersArguments]) -> Answer:
 async def open_(call: Call[OpenArguments]) -> Answer:
     """By people, or by the id of a direct message that is there already."""
     if call.arguments.channel:
-        standing = await _require_scoped(call, call.arguments.channel, WRITE)
+        standing = await require_scoped(call, call.arguments.channel, WRITE)
         if not standing.channel.is_direct:
             raise WrongChannelType
         return _opened(call, standing.channel, already=True)
     if call.arguments.users is None:
         raise UsersNotSupplied
-    others = _ids_of(call.arguments.users)
+    others = ids_of(call.arguments.users)
     call.require_scope(ChannelKind.IM if len(set(others) - {call.bearer.user_id}) < 2 else ChannelKind.MPIM, WRITE)
     opening = await call.tenant.commit(OpenDirect(call.bearer.user_id, others))
     return _opened(call, opening.channel, already=opening.already)
 
 
-async def _require_scoped(call: Call[msgspec.Struct], channel_id: str, needed: dict[ChannelKind, tuple[str, ...]]) -> Standing:
+async def require_scoped(call: Call[Any], channel_id: str, needed: dict[ChannelKind, tuple[str, ...]]) -> Standing:
     """The channel, before a change looks at it again under the fence."""
     async with call.tenant.reading() as connection:
         standing = await require_standing(connection, call.tenant.scope, channel_id, call.bearer.user_id)
@@ -191,11 +202,16 @@ def _listed(call: Call[ListArguments], standing: Standing, count: int) -> Answer
     return face if standing.channel.kind is ChannelKind.IM else face | {"num_members": count}
 
 
+def _state_face(state: ReadState) -> Answer:
+    unread = state.counts.unread
+    return {"last_read": shown_read(state.place.last_read_us), "unread_count": unread, "unread_count_display": unread}
+
+
 def _reading_fields(last_read_us: int) -> Answer:
-    return {"last_read": _shown_read(last_read_us), "latest": None, "unread_count": 0, "unread_count_display": 0, "priority": 0}
+    return {"last_read": shown_read(last_read_us), "latest": None, "unread_count": 0, "unread_count_display": 0, "priority": 0}
 
 
-def _shown_read(last_read_us: int) -> str:
+def shown_read(last_read_us: int) -> str:
     return show_ts(last_read_us) if last_read_us else "0000000000.000000"
 
 
@@ -207,7 +223,7 @@ def _kinds_of(types: str) -> list[ChannelKind]:
     return kinds or [ChannelKind.PUBLIC]
 
 
-def _ids_of(users: str) -> tuple[str, ...]:
+def ids_of(users: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in users.split(",") if part.strip()))
 
 

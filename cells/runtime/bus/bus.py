@@ -22,6 +22,7 @@ from chassis.backoff import Backoff
 
 PREFIX = "waggle:"
 QUEUE_MAX = 8192
+OFFERED_MAX = 1024
 PIPELINE_MAX = 256
 CONNECT_TIMEOUT_S = 1.0
 ANSWER_TIMEOUT_S = 2.0
@@ -71,6 +72,13 @@ class Bus:
             BUS_DROPPED.inc()
         self._waiting.append((topic, body))
         self._news.set()
+
+    def offer(self, topic: str, body: bytes) -> None:
+        """As `publish`, for what is worth nothing later: dropped while Redis is away or 1,024 wake-ups wait."""
+        if not self.connected or len(self._waiting) >= OFFERED_MAX:
+            BUS_DROPPED.inc()
+            return
+        self.publish(topic, body)
 
     def subscribe(self, topic: str, handler: Handler) -> None:
         """One handler a topic. It does not hear what this process publishes."""

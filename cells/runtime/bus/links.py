@@ -25,6 +25,9 @@ class Link(Protocol):
     def send(self, frame: tunnel_pb2.Frame) -> None:
         """Queue a frame behind those already sent; never blocks. Raises LinkFull; drops silently once closed."""
 
+    def offer(self, frame: tunnel_pb2.Frame) -> bool:
+        """Queue a frame that may be lost, while half of the queue is free; False: it is not. Never blocks, drops silently once closed."""
+
     async def drain(self) -> None:
         """Return when half of the queue is free again, or the link is closed."""
 

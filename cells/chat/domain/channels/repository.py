@@ -79,9 +79,8 @@ _SEEN_BY = (
 )
 _GET = text(f"{_SEEN_BY % ''} AND c.channel_id = :id")
 _LIST = text(
-    _SEEN_BY  # noqa: S608 - columns of ours
-    % ", (SELECT count(*) FROM members n WHERE n.workspace_id = c.workspace_id AND n.channel_id = c.channel_id) AS num_members"
-    + " AND c.channel_id > :after AND c.kind = ANY(CAST(:kinds AS text[])) AND (c.kind = 'public_channel' OR m.user_id IS NOT NULL)"
+    f"{_SEEN_BY % ', c.num_members'} AND c.channel_id > :after AND c.kind = ANY(CAST(:kinds AS text[]))"
+    " AND (c.kind = 'public_channel' OR m.user_id IS NOT NULL)"
     " AND (:old OR NOT c.archived) ORDER BY c.channel_id LIMIT :n"
 )
 _BY_NAME = text("SELECT channel_id FROM channels WHERE workspace_id = :w AND name = :name AND people = ''")

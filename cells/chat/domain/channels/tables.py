@@ -17,4 +17,6 @@ channels = tenant_table(
     Column("topic", Text, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("people", Text, nullable=False),
+    Column("latest_us", BigInteger, nullable=False, server_default="0"),
+    Column("num_members", BigInteger, nullable=False, server_default="0"),
 )

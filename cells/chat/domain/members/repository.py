@@ -36,11 +36,16 @@ class Members:
 
 
 _LIST = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id > :after ORDER BY user_id LIMIT :n")
-_COUNT = text("SELECT count(*) FROM members WHERE workspace_id = :w AND channel_id = :c")
+_COUNT = text("SELECT num_members FROM channels WHERE workspace_id = :w AND channel_id = :c")
 _AMONG = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = ANY(CAST(:u AS text[]))")
 _CHANNELS_OF = text("SELECT channel_id FROM members WHERE workspace_id = :w AND user_id = :u")
+# The channel's own count goes with them, in the same statement: counting 50,000 members to show a number takes 10 ms each time.
 _INSERT = text(
-    "INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"
-    " SELECT :w, :c, u, :at, 0 FROM unnest(CAST(:u AS text[])) AS u"
+    "WITH joined AS (INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"
+    " SELECT :w, :c, u, :at, 0 FROM unnest(CAST(:u AS text[])) AS u RETURNING 1)"
+    " UPDATE channels SET num_members = num_members + (SELECT count(*) FROM joined) WHERE workspace_id = :w AND channel_id = :c"
 )
-_REMOVE = text("DELETE FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = :u")
+_REMOVE = text(
+    "WITH gone AS (DELETE FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = :u RETURNING 1)"
+    " UPDATE channels SET num_members = num_members - (SELECT count(*) FROM gone) WHERE workspace_id = :w AND channel_id = :c"
+)

@@ -7,6 +7,8 @@ from typing import Any
 from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.channels.errors import ChannelArchived, ChannelNotFound, NotInChannel
 from cells.chat.domain.errors import DomainError
+from cells.chat.domain.mentions.parsing import mentions_of
+from cells.chat.domain.mentions.repository import Mention, Mentions
 from cells.chat.domain.messages.errors import CantReply
 from cells.chat.domain.messages.events import message_face, posted
 from cells.chat.domain.messages.message import Message
@@ -50,7 +52,7 @@ class PostMessage:
         results: list[Posted | WaggleError] = [_post(tx, known, change) for change in changes]
         fresh = [result for result in results if isinstance(result, Posted) and not result.duplicate]
         if fresh:
-            await Messages(tx.connection, tx.scope).insert([result.message for result in fresh])
+            await _store(tx, [result.message for result in fresh])
         for result in fresh:
             tx.append(posted(result.message, result.face))
         return results
@@ -95,6 +97,13 @@ def _post(tx: Transaction, known: _Known, change: PostMessage) -> Posted | Domai
     if key is not None:
         known.earlier[key] = message
     return Posted(message, message_face(message, tx.scope.workspace_id))
+
+
+async def _store(tx: Transaction, messages: Sequence[Message]) -> None:
+    await Messages(tx.connection, tx.scope).insert(messages)
+    called = [Mention(m.channel_id, m.ts_us, m.user_id, target) for m in messages for target in mentions_of(m.text, m.extras)]
+    if called:
+        await Mentions(tx.connection, tx.scope).insert(called)
 
 
 def _refusal(place: Place | None) -> DomainError | None:

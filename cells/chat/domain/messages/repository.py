@@ -65,6 +65,7 @@ class Messages:
         return Message(*row) if row else None
 
     async def insert(self, messages: Sequence[Message]) -> None:
+        """With each, its channel's head moves on and its author has read the channel up to it; no other member is touched."""
         await self._connection.execute(
             _INSERT,
             {
@@ -96,7 +97,10 @@ class Messages:
         await self._connection.execute(_CHANGE, values)
 
     async def remove(self, channel_id: str, ts_us: int, now_us: int) -> None:
-        """Forget what it said; the row stays, so that a retry of the same post is still known and a thread keeps its root."""
+        """Forget what it said; the row stays, so that a retry of the same post is still known and a thread keeps its root.
+
+        A channel whose last message it was gets the one before it as its head.
+        """
         await self._connection.execute(_REMOVE, {"w": self._workspace, "c": channel_id, "ts": ts_us, "at": now_us})
 
     async def history(self, channel_id: str, window: Window) -> list[Message]:
@@ -145,16 +149,28 @@ _BY_KEYS = text(
 )
 _GET = text(f"{_FROM} AND m.channel_id = :c AND m.ts_us = :ts AND m.deleted_us IS NULL")
 _INSERT = text(
-    "INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, bot_id, app_id, thread_us, parent_user_id, broadcast,"
-    " client_msg_id, extras) SELECT :w, r.* FROM unnest(CAST(:channel_id AS text[]), CAST(:ts_us AS bigint[]), CAST(:user_id AS text[]),"
-    " CAST(:text AS text[]), CAST(:bot_id AS text[]), CAST(:app_id AS text[]), CAST(:thread_us AS bigint[]),"
+    "WITH said AS (INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, bot_id, app_id, thread_us, parent_user_id,"
+    " broadcast, client_msg_id, extras) SELECT :w, r.* FROM unnest(CAST(:channel_id AS text[]), CAST(:ts_us AS bigint[]),"
+    " CAST(:user_id AS text[]), CAST(:text AS text[]), CAST(:bot_id AS text[]), CAST(:app_id AS text[]), CAST(:thread_us AS bigint[]),"
     " CAST(:parent_user_id AS text[]), CAST(:broadcast AS boolean[]), CAST(:client_msg_id AS text[]), CAST(:extras AS text[])) AS r"
+    " RETURNING channel_id, user_id, ts_us, thread_us, broadcast),"
+    " shown AS (SELECT channel_id, user_id, max(ts_us) AS ts_us FROM said WHERE thread_us IS NULL OR broadcast GROUP BY 1, 2),"
+    " read AS (UPDATE members m SET last_read_us = s.ts_us FROM shown s"
+    " WHERE m.workspace_id = :w AND m.channel_id = s.channel_id AND m.user_id = s.user_id)"
+    " UPDATE channels c SET latest_us = s.ts_us FROM (SELECT channel_id, max(ts_us) AS ts_us FROM shown GROUP BY 1) s"
+    " WHERE c.workspace_id = :w AND c.channel_id = s.channel_id"
 )
 _CHANGE = text(
     "UPDATE messages SET text = :text, extras = :extras, edited_us = :edited, edited_by = :by"
     " WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts"
 )
-_REMOVE = text("UPDATE messages SET text = '', extras = NULL, deleted_us = :at WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts")
+_REMOVE = text(
+    "WITH gone AS (UPDATE messages SET text = '', extras = NULL, deleted_us = :at"
+    " WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts)"
+    " UPDATE channels SET latest_us = coalesce((SELECT x.ts_us FROM messages x WHERE x.workspace_id = :w AND x.channel_id = :c"
+    " AND x.ts_us < :ts AND (x.thread_us IS NULL OR x.broadcast) AND x.deleted_us IS NULL ORDER BY x.ts_us DESC LIMIT 1), 0)"
+    " WHERE workspace_id = :w AND channel_id = :c AND latest_us = :ts"
+)
 _IN_WINDOW = f"{_FROM} AND m.channel_id = :c AND m.ts_us >= :oldest AND m.ts_us <= :latest"
 _SHOWN = (
     " AND (m.thread_us IS NULL OR m.broadcast) AND (m.deleted_us IS NULL OR EXISTS (SELECT 1 FROM messages r"

@@ -6,6 +6,7 @@ from typing import Any
 from cells.chat.domain.channels.channel import Standing
 from cells.chat.domain.channels.errors import ChannelNotFound
 from cells.chat.domain.channels.repository import Channels
+from cells.chat.domain.mentions.repository import Mentions
 from cells.chat.domain.messages.errors import CantDelete, CantUpdate, ChannelInactive, MessageNotFound, NoText, TextTooLong
 from cells.chat.domain.messages.events import changed, deleted, message_face
 from cells.chat.domain.messages.message import Message
@@ -67,6 +68,7 @@ class DeleteMessage:
             raise CantDelete
         now_us = tx.next_ts_us()
         await Messages(tx.connection, tx.scope).remove(self.channel_id, self.ts_us, now_us)
+        await Mentions(tx.connection, tx.scope).remove(self.channel_id, self.ts_us)
         tx.append(deleted(before, tx.scope.workspace_id, now_us))
 
 

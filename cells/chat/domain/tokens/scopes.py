@@ -23,6 +23,8 @@ SCOPES = (
     "reactions:read",
     "reactions:write",
     "team:read",
+    "usergroups:read",
+    "usergroups:write",
     "users:read",
     "users:read.email",
 )

@@ -1,0 +1,1 @@
+"""Who a message calls: read out of it once, when it is posted."""

@@ -1,0 +1,62 @@
+"""What is said about presence: what a user set goes through the log to that user; what others hear is said once and not kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cells.chat.domain.payloads import payload_of
+from cells.chat.domain.presence.presence import Standing
+from cells.runtime.log import Event
+
+NEVER_S = 1
+"""Slack's next_dnd times for who has no schedule."""
+
+
+def group_of(user_id: str) -> str:
+    """Whose sessions hear of the user's presence."""
+    return f"presence:{user_id}"
+
+
+def manual_presence_change(user_id: str, standing: Standing) -> Event:
+    shown = "away" if standing.manual_away else "active"
+    return Event("manual_presence_change", (user_id,), payload_of({"type": "manual_presence_change", "presence": shown}))
+
+
+def dnd_updated(user_id: str, standing: Standing, now_us: int) -> Event:
+    fields = {"type": "dnd_updated", "user": user_id, "dnd_status": dnd_face(standing, now_us, own=True)}
+    return Event("dnd_updated", (user_id,), payload_of(fields))
+
+
+def dnd_updated_user(user_id: str, standing: Standing, now_us: int) -> str:
+    return payload_of({"type": "dnd_updated_user", "user": user_id, "dnd_status": dnd_face(standing, now_us, own=False)})
+
+
+def presence_change(user_id: str, shown: str) -> str:
+    return payload_of({"type": "presence_change", "presence": shown, "user": user_id})
+
+
+def presence_list(shown: Mapping[str, str]) -> Sequence[str]:
+    """At most one frame a word: `user` for one, `users` for several."""
+    frames = []
+    for word in ("active", "away"):
+        users = [user_id for user_id, known in shown.items() if known == word]
+        if len(users) == 1:
+            frames.append(presence_change(users[0], word))
+        elif users:
+            frames.append(payload_of({"type": "presence_change", "presence": word, "users": users}))
+    return frames
+
+
+def dnd_face(standing: Standing, now_us: int, *, own: bool) -> dict[str, Any]:
+    """What others may know of a snooze is that it is on, as a time in which the user is not to be disturbed."""
+    until_s, snoozing = standing.snooze_until_us // 1_000_000, standing.snooze_until_us > now_us
+    times = (now_us // 1_000_000, until_s) if snoozing and not own else (NEVER_S, NEVER_S)
+    face: dict[str, Any] = {"dnd_enabled": snoozing and not own, "next_dnd_start_ts": times[0], "next_dnd_end_ts": times[1]}
+    return face | snooze_face(standing, now_us) if own else face
+
+
+def snooze_face(standing: Standing, now_us: int) -> dict[str, Any]:
+    if standing.snooze_until_us <= now_us:
+        return {"snooze_enabled": False}
+    until_s = standing.snooze_until_us // 1_000_000
+    remaining_s = max(0, until_s - now_us // 1_000_000)
+    return {"snooze_enabled": True, "snooze_endtime": until_s, "snooze_remaining": remaining_s, "snooze_is_indefinite": False}

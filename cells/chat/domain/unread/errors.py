@@ -1,0 +1,5 @@
+from cells.chat.domain.errors import DomainError
+
+
+class InvalidTimestamp(DomainError):
+    code = "invalid_timestamp"

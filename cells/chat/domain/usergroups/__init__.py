@@ -1,0 +1,1 @@
+"""User groups: a handle that calls several people at once."""

@@ -1,0 +1,17 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    usergroup_id: str
+    name: str
+    handle: str
+    description: str
+    channels: str
+    """Default channels: ids joined by commas."""
+    created_by: str
+    updated_by: str
+    created_us: int
+    updated_us: int
+    users: tuple[str, ...] = ()
+    """Ids in order."""
