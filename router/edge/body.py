@@ -25,17 +25,23 @@ class ClientGone(Exception):
 class Body:
     """One request's body. `read_until` first; `rest` then yields everything, what was read included."""
 
-    def __init__(self, receive: Receive, *, bytes_max: int, wait_s: float) -> None:
+    def __init__(self, receive: Receive, *, bytes_max: int, wait_s: float, whole: bytes | None = None) -> None:
+        """`whole`: all of it, where it came with the head; its length was then in the head too, and judged there."""
         self._receive = receive
         self._bytes_max = bytes_max
         self._wait_s = wait_s
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._parts: list[bytes] = [] if whole is None else [whole]
+        self._size = 0 if whole is None else len(whole)
         self._slow = False
-        self.complete = False
+        self.complete = whole is not None
 
     async def read_until(self, size: int) -> bytes:
         """What there is, once it is whole or more than `size` bytes. The time allowed is for all of it."""
+        if not self.complete:
+            await self._read_until(size)
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    async def _read_until(self, size: int) -> None:
         try:
             async with asyncio.timeout(self._wait_s):
                 while not self.complete and self._size <= size:
@@ -43,7 +49,6 @@ class Body:
         except TimeoutError as error:
             self._slow = True
             raise BodyTooSlow from error
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     async def rest(self) -> AsyncGenerator[bytes, None]:
         """All of the body, in chunks; each must come within the time allowed."""

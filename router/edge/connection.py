@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+import h11
 import structlog
 from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
@@ -23,6 +24,9 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 from wsproto.connection import ConnectionState as SocketState
 from wsproto.events import Ping
+
+from router.edge.reply import StraightReply, fail
+from router.edge.straight import Asked, read_request
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -159,9 +163,10 @@ class Connection(TCPServer):
 
     async def _run(self) -> None:
         peer = self.writer.get_extra_info("socket")
-        client = parse_socket_addr(peer.family, peer.getpeername())
-        server = parse_socket_addr(peer.family, peer.getsockname())
+        client = self._client = parse_socket_addr(peer.family, peer.getpeername())
+        server = self._server = parse_socket_addr(peer.family, peer.getsockname())
         tls = self.writer.get_extra_info("ssl_object")
+        self._scheme = "http" if tls is None else "https"
         alpn = "http/1.1" if tls is None else tls.selected_alpn_protocol()
         async with TaskGroup(self.loop) as tasks:
             self._task_group = tasks
@@ -181,10 +186,40 @@ class Connection(TCPServer):
             times.heard_s = self.loop.time()
             if self._marks.idle_since_s is not None and times.header_since_s is None:
                 times.header_since_s = times.heard_s
-            await self.protocol.handle(RawData(data))
+            asked = read_request(data) if self._awaits_request else None
+            if asked is None:
+                await self.protocol.handle(RawData(data))
+            elif not await self._answer(asked):
+                break
             if isinstance(self.protocol.protocol, H2Protocol):
                 self._after_h2(self.protocol.protocol)
         await self.protocol.handle(Closed())
+
+    @property
+    def _awaits_request(self) -> bool:
+        """HTTP/1.1, nothing is asked, and nothing of a next request has come before."""
+        protocol = self.protocol.protocol
+        if not isinstance(protocol, H11Protocol) or protocol.stream is not None:
+            return False
+        parser = protocol.connection
+        return parser.their_state is h11.IDLE and parser.our_state is h11.IDLE and not parser.trailing_data[0]
+
+    async def _answer(self, asked: Asked) -> bool:
+        """Whether the connection may be used again. In this task: what the client sends meanwhile waits in the reader."""
+        self._times.header_since_s = self._marks.idle_since_s = None
+        self._apps += 1
+        reply = StraightReply(self._write)
+        try:
+            await self._asgi(asked.scope(self._scheme, self._client, self._server), asked.receive, reply.send)
+        except Exception:
+            log.exception("app_failed")
+        finally:
+            self._apps -= 1
+        self._marks.idle_since_s = self.loop.time()
+        if not reply.ended:
+            await fail(reply)
+            return False
+        return not (reply.close or self.context.terminated.is_set() or self.writer.transport.is_closing())
 
     def _after_h2(self, protocol: H2Protocol) -> None:
         self._times.header_since_s = None  # frames between requests (ping, window) begin no header

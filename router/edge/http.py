@@ -20,6 +20,7 @@ from router.edge.finding import Finder
 from router.edge.head import Head, reply_headers
 from router.edge.identify import Address, token_in_body
 from router.edge.limits import Limits
+from router.edge.straight import WHOLE
 from router.forward import BODY_WHOLE_BYTES_MAX, ForwardError, Reply
 from router.routes.table import Route
 
@@ -89,7 +90,7 @@ class HttpEdge:
         head = Head(scope, self._settings.trusted_proxies)
         address = self._finder.address(head)
         bytes_max = self._settings.body_bytes_max if address.path.startswith(b"/api/") else self._settings.upload_bytes_max
-        body = Body(receive, bytes_max=bytes_max, wait_s=self._settings.body_wait_s)
+        body = Body(receive, bytes_max=bytes_max, wait_s=self._settings.body_wait_s, whole=scope["extensions"].get(WHOLE))
         asked = _Asked(scope, head, address, body, send)
         try:
             await self._answer(asked, bytes_max)

@@ -297,3 +297,39 @@ async def test_http_1_over_tls_and_h2(certificate: tuple[Path, Path]) -> None:
         context.set_alpn_protocols(["h2"])
         status, body = await h2_get(edge.port, context, "/api/auth.test", BEARER)
         assert (status, json.loads(body)) == (200, {"ok": True})
+
+
+async def test_one_connection_serves_plain_and_odd_requests_in_turn(edge: Edge) -> None:
+    """Plain ones are answered straight, the others by Hypercorn's parser; the client sees one connection."""
+    head = f"POST /api/api.test HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+    plain = head + b"Content-Length: 2\r\n\r\n{}"
+    odd = head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    reader, writer = await asyncio.open_connection(edge.host, edge.port)
+    for asked in ([plain], [odd], [plain], [plain[:30], plain[30:]], [plain], [head, b"Content-Length: 2\r\n\r\n{", b"}"], [plain]):
+        for part in asked:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert await reader.readexactly(len(b'{"ok":true}')) == b'{"ok":true}'
+    writer.write(plain + odd + plain)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await reader.readuntil(b'{"ok":true}')
+    writer.close()
+    assert len(edge.forwarder.requests) == 10
+    assert {request.body for request in edge.forwarder.requests} == {b"{}"}
+
+
+async def test_an_answer_that_fails_halfway_ends_its_connection_unfinished(edge: Edge) -> None:
+    async def answering(_: tunnel_pb2.Request, __: bytes) -> Reply:
+        return Reply(200, [(b"content-length", b"1")], b"more than one")
+
+    edge.forwarder.answering = answering
+    reader, writer = await asyncio.open_connection(edge.host, edge.port)
+    writer.write(f"GET /api/api.test HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        assert (await reader.read()).startswith(b"HTTP/1.1 500 ")
+    writer.close()
