@@ -44,6 +44,12 @@ class Tenant(Protocol):
         Raises what the change raises (nothing is stored then), or NotExecuted.
         """
 
+    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> None:
+        """Say something to the sessions in any of `groups` but those in any of `without`, now and never again: it is not
+        kept, may be lost, and is the first thing dropped where a link or a socket is slow; there the last of a `key`
+        stands for all. Returns at once.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
@@ -64,6 +70,8 @@ class Admitted:
     user_id: str
     messages: Sequence[str] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    following: frozenset[str] = frozenset()
+    """Groups that the session chose itself (`Following`), beside those of its user; they survive a resume."""
     numbered: bool = False
     """The client wants `"seq"` in each message (JSON objects), so that it can name the last one when it comes back."""
     after_seq: int | None = None
@@ -87,6 +95,29 @@ class Regrouping:
     joined: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """Something a session says to groups that it is in itself, now and never again (see `Tenant.tell`); else nothing happens."""
+
+    groups: tuple[str, ...]
+    text: str
+    without: tuple[str, ...] = ()
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """From now on the session hears these groups, instead of those it chose before. For `Tenant.tell`, not for the log."""
+
+    groups: frozenset[str]
+    then: Callable[[], Awaitable[Sequence[str]]] | None = None
+    """Asked once the groups are joined: what this socket is told, so that nothing falls between a look and the first news."""
+
+
+Effect = str | Passing | Following
+"""What a client's message leads to. A text goes back on this socket alone."""
+
+
 class Sessions(Protocol):
     """What the gateway asks of a workload with sockets."""
 
@@ -98,8 +129,20 @@ class Sessions(Protocol):
     def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
         """How this event changes groups; empty for most. Pure."""
 
-    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[str]:
-        """A text frame from the client; returns what to send back on this socket alone."""
+    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[Effect]:
+        """A text frame from the client, and what follows from it, in order."""
+
+
+class Attendance(Protocol):
+    """Who is here, for a workload that wants to know. Called on the loop; must return at once and not raise."""
+
+    def on_arrival(self, tenant: Tenant, session: Admitted, *, resumed: bool) -> None:
+        """`resumed`: the client has been here all the while; only its session comes from elsewhere."""
+
+    def on_departure(self, tenant: Tenant, session: Admitted, *, gone: bool) -> None:
+        """`gone`: the client's socket is closed. Otherwise its session is about to be opened elsewhere."""
+
+    def on_following(self, tenant: Tenant, before: Admitted, after: Admitted) -> None: ...
 
 
 Command = Callable[[Tenant, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -115,6 +158,7 @@ class Workload:
     admit: Command
     """Called once when a workspace is admitted, with AdmitRequest.arguments plus workspace name and subdomain; must be idempotent."""
     sessions: Sessions | None = None
+    attendance: Attendance | None = None
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
 
 

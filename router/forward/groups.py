@@ -59,13 +59,16 @@ class Groups:
             return member.seq
         return max(member.seq, workspace.seq)
 
-    def broadcast(self, workspace_id: str, groups: Iterable[str], text: str, seq: int) -> list[Member]:
-        """Give the event once to each session in any of the groups; returns those whose sockets do not keep up."""
+    def broadcast(self, workspace_id: str, groups: Iterable[str], text: str, seq: int, without: Iterable[str] = ()) -> list[Member]:
+        """Give the event once to each session in any of the groups and none of `without`; returns those whose sockets do not keep up."""
         workspace = self._workspaces.get(workspace_id)
         if workspace is None:
             return []
         if seq > workspace.seq:
             workspace.seq = seq
+        if without:
+            left_out = set(self._audience(workspace, without))
+            return [m for m in self._audience(workspace, groups) if m not in left_out and not m.deliver(text, seq)]
         return [m for m in self._audience(workspace, groups) if not (seq and m.seq >= seq) and not m.deliver(text, seq)]
 
     def _audience(self, workspace: _Workspace, groups: Iterable[str]) -> Iterable[Member]:

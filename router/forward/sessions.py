@@ -123,7 +123,7 @@ class RoutedSession:
         if tunnel is not None:
             self.seq = tunnel.groups.reached(self.workspace_id, self)
             tunnel.groups.leave(self.workspace_id, self, self.groups)
-            tunnel.close_session(self._stream, code, reason)
+            tunnel.close_session(self._stream, code, reason, moving=not self.closed)
         if self.opening is not None and not self.opening.done():
             self.opening.cancel()
         self.opening = None

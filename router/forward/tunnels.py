@@ -28,6 +28,9 @@ _log = structlog.get_logger("router.forward")
 class Port(Member, Protocol):
     """A session as its tunnel sees it. All handlers return at once and do not raise."""
 
+    state: bytes
+    """What opens it again elsewhere."""
+
     def on_opened(self, opened: tunnel_pb2.Opened) -> None: ...
     def on_message(self, message: tunnel_pb2.Message) -> None: ...
     def on_refusal(self, refusal: tunnel_pb2.Refusal) -> None: ...
@@ -82,9 +85,10 @@ class Tunnel:
         self.sessions[stream] = port
         return stream
 
-    def close_session(self, stream: int, code: int, reason: str) -> None:
+    def close_session(self, stream: int, code: int, reason: str, *, moving: bool = False) -> None:
         if self.sessions.pop(stream, None) is not None:
-            self.frames.send_urgent(tunnel_pb2.Frame(stream=stream, close=tunnel_pb2.Close(code=code, reason=reason)))
+            close = tunnel_pb2.Close(code=code, reason=reason, moving=moving)
+            self.frames.send_urgent(tunnel_pb2.Frame(stream=stream, close=close))
 
     def on_frame(self, kind: str, frame: tunnel_pb2.Frame) -> None:
         handler = self._handlers.get(kind)
@@ -127,7 +131,7 @@ class Tunnel:
 
     def _on_broadcast(self, frame: tunnel_pb2.Frame) -> None:
         event = frame.broadcast
-        for slow in self.groups.broadcast(event.workspace_id, event.groups, event.text, event.seq):
+        for slow in self.groups.broadcast(event.workspace_id, event.groups, event.text, event.seq, event.without):
             slow.on_slow()
 
     def _on_message(self, frame: tunnel_pb2.Frame) -> None:
@@ -142,6 +146,8 @@ class Tunnel:
             if port is not None:
                 self.groups.leave(regroup.workspace_id, port, regroup.leave)
                 self.groups.join(regroup.workspace_id, port, regroup.join)
+                if regroup.state:
+                    port.state = regroup.state
 
     def _on_opened(self, frame: tunnel_pb2.Frame) -> None:
         port = self.sessions.get(frame.stream)
@@ -232,4 +238,3 @@ class Dialler:
     def _give_up(self, tunnel: Tunnel) -> None:
         if not tunnel.ready:
             tunnel.frames.close()
-

@@ -57,6 +57,12 @@ class RecordingLink:
         if not self.held:
             self.arrive()
 
+    def offer(self, frame: tunnel_pb2.Frame) -> bool:
+        if len(self.waiting) > self.room // 2:
+            return False
+        self.send(frame)
+        return True
+
     async def drain(self) -> None:
         await asyncio.sleep(0)
 
@@ -107,6 +113,7 @@ class RecordingLink:
                 for stream in frame.regroup.sessions:
                     client = self.sessions[stream]
                     client.groups = (client.groups | set(frame.regroup.join)) - set(frame.regroup.leave)
+                    client.state = frame.regroup.state or client.state
             case "broadcast":
                 self._on_broadcast(frame.broadcast)
             case other:
@@ -121,5 +128,7 @@ class RecordingLink:
 
     def _on_broadcast(self, broadcast: tunnel_pb2.Broadcast) -> None:
         for client in self.opened:
-            if client.seq < broadcast.seq and not client.groups.isdisjoint(broadcast.groups) and not client.closed:
+            fresh = not broadcast.seq or client.seq < broadcast.seq
+            addressed = not client.groups.isdisjoint(broadcast.groups) and client.groups.isdisjoint(broadcast.without)
+            if fresh and addressed and not client.closed:
                 client.get(broadcast.text, broadcast.seq)

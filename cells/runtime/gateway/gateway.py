@@ -6,20 +6,23 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from cells.runtime.bus import Ephemeral
 from cells.runtime.bus.links import Link, LinkFull
 from cells.runtime.gateway import metrics
 from cells.runtime.gateway.closes import CloseCode
 from cells.runtime.gateway.conversation import Conversation, Interrupted
 from cells.runtime.gateway.feed import WorkspaceFeed
+from cells.runtime.gateway.following import follow
 from cells.runtime.gateway.limits import Limits
 from cells.runtime.gateway.opening import CannotResume, Opening, TurnedAway, handshake_of
+from cells.runtime.gateway.passing_on import PassingOn
 from cells.runtime.gateway.refusals import not_executed, turned_away
 from cells.runtime.gateway.session import Session
 from cells.runtime.gateway.states import State, Trigger
 from cells.runtime.gateway.tasks import spawn
 from cells.runtime.log import Tenants
 from cells.runtime.tenancy import Draining, Moved, NotExecuted, Overloaded, Suspended, Tenancy, refusal_of
-from cells.runtime.workload import Sessions
+from cells.runtime.workload import Attendance, Sessions
 from chassis.clock import Clock
 from chassis.identity import WorkspaceId
 from protos.tunnel.v1 import tunnel_pb2
@@ -37,16 +40,20 @@ class Gateway:
         tenants: Tenants,
         clock: Clock,
         limits: Limits,
+        attendance: Attendance | None = None,
     ) -> None:
         self._workload, self._tenants, self._clock, self._limits = sessions, tenants, clock, limits
-        self._conversation = Conversation(sessions, clock, limits)
+        self._attendance = attendance
+        self._conversation = Conversation(sessions, clock, limits, self._follow)
         self._sessions: dict[int, dict[int, Session]] = {}
         self._feeds: dict[WorkspaceId, WorkspaceFeed] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._following: set[asyncio.Task[None]] = set()
+        self._passing_on = PassingOn(limits, self._following)
         self._slots, self._openings, self._stopping = asyncio.Semaphore(limits.openings_max), 0, False
         self._notes = structlog.get_logger("gateway")
         tenants.table.on_change(self._on_tenancy)
+        tenants.ephemerals.listen(self._on_ephemeral)
 
     @property
     def connections(self) -> int:
@@ -85,10 +92,10 @@ class Gateway:
             session.inbox.append(message.text)
             self._answer_inbox(session)
 
-    def on_close(self, link: Link, stream: int, close: tunnel_pb2.Close) -> None:  # noqa: ARG002 - the protocol's
+    def on_close(self, link: Link, stream: int, close: tunnel_pb2.Close) -> None:
         session = self._sessions.get(link.id, {}).get(stream)
         if session is not None:
-            self._end(session)
+            self._end(session, gone=not close.moving)
 
     def on_link_lost(self, link: Link) -> None:
         for session in list(self._sessions.get(link.id, {}).values()):
@@ -138,6 +145,7 @@ class Gateway:
             feed.openings -= 1
             self._rest(feed)
         self._tenants.require(tenant.scope.workspace_id, tenant.scope.epoch)  # it may have left meanwhile
+        self._count(session, resumed=bool(frame.state))
         self._answer_inbox(session)
 
     def _feed(self, workspace_id: WorkspaceId) -> WorkspaceFeed:
@@ -184,10 +192,38 @@ class Gateway:
         finally:
             session.answering = False
 
+    def _follow(self, session: Session, groups: frozenset[str]) -> None:
+        """Raises LinkFull."""
+        feed = self._feeds.get(WorkspaceId(session.workspace_id))
+        followed = follow(feed.audience, session, groups, self._clock.now_us()) if feed is not None else None
+        if self._attendance is not None and followed is not None and session.tenant is not None:
+            self._attendance.on_following(session.tenant, *followed)
+
+    def _on_ephemeral(self, said: Ephemeral) -> None:
+        feed = self._feeds.get(WorkspaceId(said.workspace_id))
+        links = feed.audience.links(said.groups) if feed is not None else ()
+        if links:
+            broadcast = tunnel_pb2.Broadcast(workspace_id=said.workspace_id, groups=said.groups, text=said.text, without=said.without)
+            frame = tunnel_pb2.Frame(broadcast=broadcast)
+            for link in links:
+                self._passing_on.give(link, frame, said.key)
+
+    # who is here
+
+    def _count(self, session: Session, *, resumed: bool) -> None:
+        if self._attendance is not None and session.state is State.ACTIVE and session.tenant is not None and session.admitted is not None:
+            session.counted = True
+            self._attendance.on_arrival(session.tenant, session.admitted, resumed=resumed)
+
+    def _uncount(self, session: Session, *, gone: bool) -> None:
+        if self._attendance is not None and session.counted and session.tenant is not None and session.admitted is not None:
+            session.counted = False
+            self._attendance.on_departure(session.tenant, session.admitted, gone=gone)
+
     # ending
 
-    def _end(self, session: Session) -> None:
-        """Forget the session; nothing is sent. May be called again."""
+    def _end(self, session: Session, *, gone: bool = False) -> None:
+        """Forget the session; nothing is sent. `gone`: so is its client. May be called again."""
         if session.closed:
             return
         session.advance(Trigger.CLOSE)
@@ -196,6 +232,7 @@ class Gateway:
         if not sessions:
             del self._sessions[session.link.id]
         metrics.SESSIONS.dec()
+        self._uncount(session, gone=gone)
         feed = self._feeds.get(WorkspaceId(session.workspace_id))
         if feed is not None and session.admitted is not None:
             feed.audience.remove(session.admitted.user_id, session)
@@ -205,7 +242,7 @@ class Gateway:
         """End the session and its socket."""
         if session.closed:
             return
-        self._end(session)
+        self._end(session, gone=True)
         try:
             session.hang_up(code, reason)
         except LinkFull:
@@ -254,8 +291,9 @@ async def open_gateway(
     tenants: Tenants,
     clock: Clock,
     limits: Limits | None = None,
+    attendance: Attendance | None = None,
 ) -> AsyncIterator[Gateway]:
-    gateway = Gateway(sessions=sessions, tenants=tenants, clock=clock, limits=limits or Limits())
+    gateway = Gateway(sessions=sessions, tenants=tenants, clock=clock, limits=limits or Limits(), attendance=attendance)
     try:
         yield gateway
     finally:

@@ -25,4 +25,6 @@ class Limits:
     """How long a client's message waits for a workspace that is frozen by a move."""
     hold_pause_s: float = 0.05
     drain_s_max: float = 5.0
+    ephemerals_waiting_max: int = 256
+    """What waits for a slow link and may be lost, by key; beyond it is dropped."""
     state_age_s_max: float = 7 * 24 * 3600.0

@@ -15,9 +15,10 @@ from cells.runtime.gateway import metrics
 from cells.runtime.gateway.closes import CloseCode
 from cells.runtime.gateway.cursor import Cursor, Rewinding, groups_of
 from cells.runtime.gateway.feed import WorkspaceFeed
+from cells.runtime.gateway.following import state_of
 from cells.runtime.gateway.limits import Limits
 from cells.runtime.gateway.replay import Replay
-from cells.runtime.gateway.resume import SessionState, StateRefused, signed, verified
+from cells.runtime.gateway.resume import StateRefused, verified
 from cells.runtime.gateway.session import Session
 from cells.runtime.gateway.states import Trigger
 from cells.runtime.log import LoggedEvent, WorkspaceLog
@@ -104,12 +105,12 @@ class Opening:
             found = verified(state, self.tenant.scope, self.tenant.secret, self.clock.now_us(), limit_s)
         except StateRefused as error:
             raise CannotResume(CloseCode.EXPIRED, str(error)) from error
-        return Admitted(found.user_id, facts=found.facts)
+        return Admitted(found.user_id, facts=found.facts, following=found.following)
 
     def _replay(self, admitted: Admitted, cursor: Cursor) -> Replay:
-        state = SessionState(admitted.user_id, admitted.facts, self.clock.now_us())
+        cursor.groups |= admitted.following
         self.session.tenant, self.session.admitted = self.tenant, admitted
-        text = signed(state, self.tenant.scope, self.tenant.secret)
+        text = state_of(admitted, self.tenant, self.clock.now_us())
         return Replay(self.session, cursor, text, self.feed.workspace_id, self.limits.replay_frame_bytes_max)
 
     def _greeted(self, replay: Replay) -> Replay:

@@ -28,10 +28,12 @@ class SessionState:
     user_id: str
     facts: Mapping[str, str]
     issued_at_us: int
+    following: frozenset[str] = frozenset()
 
 
 def signed(state: SessionState, scope: TenantScope, secret: bytes) -> bytes:
-    body = msgspec.json.encode({"u": state.user_id, "f": dict(state.facts), "i": state.issued_at_us})
+    fields = {"u": state.user_id, "f": dict(state.facts), "i": state.issued_at_us, "g": sorted(state.following)}
+    body = msgspec.json.encode(fields)
     return base64.urlsafe_b64encode(body) + b"." + base64.urlsafe_b64encode(_signature(body, scope, secret))
 
 
@@ -39,7 +41,7 @@ def verified(text: bytes, scope: TenantScope, secret: bytes, now_us: int, age_s_
     """Raises StateRefused."""
     body = _body(text, scope, secret)
     found = msgspec.json.decode(body)
-    state = SessionState(found["u"], found["f"], found["i"])
+    state = SessionState(found["u"], found["f"], found["i"], frozenset(found.get("g", ())))
     if now_us - state.issued_at_us > age_s_max * 1_000_000:
         raise StateRefused("the session's state is too old")
     return state

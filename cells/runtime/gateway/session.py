@@ -20,6 +20,8 @@ class Session:
     groups: set[str] = field(default_factory=set)
     inbox: deque[str] = field(default_factory=deque)
     answering: bool = False
+    counted: bool = False
+    """The workload was told that it is here."""
     tenant: Tenant | None = None
     admitted: Admitted | None = None
 

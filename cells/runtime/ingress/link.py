@@ -83,6 +83,12 @@ class TunnelLink:
         if frame.HasField("close") or frame.HasField("refusal"):
             self._sessions.discard(frame.stream)
 
+    def offer(self, frame: tunnel_pb2.Frame) -> bool:
+        if not self._frames.roomy:
+            return False
+        self._frames.send(frame)
+        return True
+
     async def drain(self) -> None:
         await self._frames.drain()
 

@@ -1,11 +1,12 @@
 """The runtime's `workload.Tenant`: one workspace's rows and its log, as a request may use them."""
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.runtime.bus import Ephemeral, Ephemerals
 from cells.runtime.log.changes import Change
 from cells.runtime.log.workspace_log import WorkspaceLog
 from cells.runtime.tenancy import Database, Tenancy, TenancyTable, TenantScope
@@ -21,6 +22,7 @@ class LoggedTenant:
     scope: TenantScope
     database: Database
     log: WorkspaceLog
+    ephemerals: Ephemerals = field(default_factory=lambda: Ephemerals(None))
 
     @property
     def secret(self) -> bytes:
@@ -33,6 +35,9 @@ class LoggedTenant:
         with span("database.commit", workspace=self.scope.workspace_id, change=type(change).__name__):
             return await self.log.commit(self.scope, change)
 
+    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> None:
+        self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key))
+
 
 @dataclass(frozen=True, slots=True)
 class Tenants:
@@ -41,6 +46,7 @@ class Tenants:
     table: TenancyTable
     database: Database
     log: WorkspaceLog
+    ephemerals: Ephemerals = field(default_factory=lambda: Ephemerals(None))
 
     def require(self, workspace_id: WorkspaceId, epoch: int) -> LoggedTenant:
         """Raises NotExecuted where this cell may not work for the workspace at `epoch`."""
@@ -48,4 +54,4 @@ class Tenants:
 
     def of(self, tenancy: Tenancy) -> LoggedTenant:
         """For the runtime's own work on a row it has just read; the fence still decides."""
-        return LoggedTenant(tenancy, tenancy.scope, self.database, self.log)
+        return LoggedTenant(tenancy, tenancy.scope, self.database, self.log, self.ephemerals)
