@@ -107,13 +107,15 @@ _MEMBER = {
     "latest": "s.latest_us",
     "most": "CASE WHEN s.kind IN ('im', 'mpim') THEN CAST(:most AS bigint) ELSE 1 END",
 }
+# The limit of 1 keeps it to a look at each of one's channels; else all channels of the cell may be read to join a few hundred.
 _SIDEBAR = text(
     "SELECT s.channel_id, s.kind, s.last_read_us, s.latest_us,"  # noqa: S608 - columns of ours
     f" CASE WHEN s.latest_us > s.floor_us THEN {_UNREAD.format(**_MEMBER)} ELSE 0 END,"
     f" CASE WHEN s.latest_us > s.floor_us THEN {_CALLED.format(**_MEMBER)} ELSE 0 END"
     " FROM (SELECT c.channel_id, c.kind, m.last_read_us, c.latest_us,"
     " CASE WHEN m.last_read_us = 0 THEN m.joined_us ELSE m.last_read_us END AS floor_us"
-    " FROM members m JOIN channels c ON c.workspace_id = m.workspace_id AND c.channel_id = m.channel_id"
+    " FROM members m"
+    " CROSS JOIN LATERAL (SELECT * FROM channels one WHERE one.workspace_id = :w AND one.channel_id = m.channel_id LIMIT 1) c"
     " WHERE m.workspace_id = :w AND m.user_id = :u AND NOT c.archived AND c.kind = ANY(CAST(:kinds AS text[]))"
     " ORDER BY c.latest_us DESC, c.channel_id LIMIT :n) s ORDER BY s.latest_us DESC, s.channel_id"
 )

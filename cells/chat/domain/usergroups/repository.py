@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -41,8 +41,8 @@ class UserGroups:
 
 def _group_of(row: Row[Any]) -> UserGroup:
     """The columns come in the order of the fields."""
-    *fields, users = list[Any](row)
-    return UserGroup(*fields, users=tuple(users))
+    fields: Sequence[Any] = tuple(row)
+    return replace(UserGroup(*fields), users=tuple(fields[-1]))
 
 
 _COLUMNS = "usergroup_id, name, handle, description, channels, created_by, updated_by, created_us, updated_us"

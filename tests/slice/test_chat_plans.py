@@ -1,0 +1,150 @@
+"""The hot questions find their answers by index, in a workspace where reading everything would be cheaper for none of them.
+
+Each statement is the one that the repositories send: it is caught on its way to the database and explained there.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.chat.domain.channels import repository as channels
+from cells.chat.domain.members import repository as members
+from cells.chat.domain.mentions.parsing import EVERYONE_TARGETS
+from cells.chat.domain.messages import repository as messages
+from cells.chat.domain.unread import repository as unread
+from cells.runtime.tenancy import TenantScope
+from tests.harness.chat import a_chat
+from tests.harness.databases import FreshDatabase
+from tests.harness.workspaces import execute
+
+pytestmark = pytest.mark.anyio
+
+CHANNELS, MINE, BIG = 5_000, 300, "C0000000001"
+ME = "U0000000001"
+FILL = (
+    "INSERT INTO channels (workspace_id, channel_id, kind, name, creator_id, created_us, updated_us, topic, purpose, people,"
+    " latest_us) SELECT $1, 'C' || lpad(n::text, 10, '0'), 'public_channel', 'c' || n, 'U', 0, 0, '', '', '',"
+    " (extract(epoch FROM now()) * 1000000)::bigint"
+    f" FROM generate_series(1, {CHANNELS}) AS n",
+    "INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"
+    f" SELECT $1, '{BIG}', 'U' || lpad(n::text, 10, '0'), 1, 1 FROM generate_series(1, 20000) AS n",
+    "INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us) SELECT $1, 'C' || lpad(n::text, 10, '0'), "
+    f"'{ME}', 1, 1 FROM generate_series(2, {MINE}) AS n",
+    "INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, broadcast) SELECT $1,"
+    f" 'C' || lpad((1 + n % {MINE})::text, 10, '0'), ((extract(epoch FROM now()) - n) * 1000000)::bigint, 'U0000000002', 'x', false"
+    f" FROM generate_series(1, 40000) AS n",
+    "INSERT INTO mentions (workspace_id, channel_id, ts_us, target, author_id) SELECT $1,"
+    f" 'C' || lpad((1 + n % {MINE})::text, 10, '0'), ((extract(epoch FROM now()) - n) * 1000000)::bigint, 'U' || n % 1000,"
+    " 'U0000000002' FROM generate_series(1, 10000) AS n",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    nodes: Sequence[dict[str, Any]]
+
+    @property
+    def scanned_whole(self) -> set[str]:
+        """Tables read from end to end; not those that hold nothing, as the partitions of other months do here."""
+        scans = [node for node in self.nodes if node["Node Type"] == "Seq Scan" and node["Actual Loops"]]
+        return {node["Relation Name"] for node in scans if node["Actual Rows"] + node.get("Rows Removed by Filter", 0) > 0}
+
+    @property
+    def partitions(self) -> set[str]:
+        """Partitions of messages that were looked into."""
+        looked = [node for node in self.nodes if str(node.get("Relation Name", "")).startswith("messages_")]
+        return {node["Relation Name"] for node in looked if node.get("Actual Loops", 1)}
+
+    @property
+    def indexes(self) -> set[str]:
+        return {node["Index Name"] for node in self.nodes if "Index Name" in node}
+
+
+@asynccontextmanager
+async def a_large_workspace(databases: FreshDatabase) -> AsyncIterator[tuple[AsyncConnection, TenantScope]]:
+    async with a_chat(databases) as chat:
+        acme = await chat.found("acme")
+        for statement in FILL:
+            await execute(databases.owner_url, statement, acme.scope.workspace_id)
+        await execute(databases.owner_url, "ANALYZE")
+        async with acme.tenant.database.writing(acme.scope) as connection:
+            yield connection, acme.scope
+
+
+async def explained(connection: AsyncConnection, scope: TenantScope, statement: TextClause, **values: Any) -> Plan:
+    """Run it, as the application's role, under the plan that serves any arguments: the one kept for a prepared statement."""
+    await connection.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+    asked = text(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}")
+    found = (await connection.execute(asked, {"w": scope.workspace_id, **values})).scalar_one()
+    [shown] = json.loads(found) if isinstance(found, str) else found
+    return Plan(list(_nodes(shown["Plan"])))
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from _nodes(below)
+
+
+ONE = {"c": [BIG], "u": [ME]}
+COUNTING = {"most": 1_000, "all": list(EVERYONE_TARGETS)}
+QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {
+    "may one post": (messages._PLACES, ONE),
+    "how far has one read": (unread._PLACES, ONE),
+    "what is unread in a channel": (unread._COUNT, {**ONE, "floor": [1], **COUNTING}),
+    "the sidebar": (unread._SIDEBAR, {"u": ME, "kinds": ["public_channel"], "n": 5_000, **COUNTING}),
+    "mark": (unread._MARK, {**ONE, "ts": [5]}),
+    "a page of members": (members._LIST, {"c": BIG, "after": "U0000010000", "n": 100}),
+    "how many members": (members._COUNT, {"c": BIG}),
+    "whose channels": (members._CHANNELS_OF, {"u": "U0000000777"}),
+    "join": (members._INSERT, {"c": BIG, "u": ["UNEW"], "at": 1}),
+    "leave": (members._REMOVE, {"c": BIG, "u": ME}),
+    "a channel and how one stands to it": (channels._GET, {"id": BIG, "u": ME}),
+    "the latest page": (messages._HISTORY[False], {"c": BIG, "oldest": 0, "latest": 1 << 62, "n": 100}),
+    "a message": (messages._GET, {"c": BIG, "ts": 1}),
+    "forget a message": (messages._REMOVE, {"c": BIG, "ts": 1, "at": 2}),
+}
+POST = {
+    "channel_id": [BIG],
+    "ts_us": [4_000_000_000_000_000],
+    "user_id": [ME],
+    "text": ["x"],
+    "bot_id": [None],
+    "app_id": [None],
+    "thread_us": [None],
+    "parent_user_id": [None],
+    "broadcast": [False],
+    "client_msg_id": [None],
+    "extras": [None],
+}
+
+
+async def test_hot_questions_are_answered_by_index(cell_database: FreshDatabase) -> None:
+    async with a_large_workspace(cell_database) as (connection, scope):
+        scans = {}
+        for name, (statement, values) in {**QUESTIONS, "post": (messages._INSERT, POST)}.items():
+            plan = await explained(connection, scope, statement, **values)
+            if plan.scanned_whole & {"members", "channels", "mentions"} or any(
+                table.startswith("messages") for table in plan.scanned_whole
+            ):
+                scans[name] = plan.scanned_whole
+        assert scans == {}
+
+
+async def test_what_is_read_is_not_looked_into_again(cell_database: FreshDatabase) -> None:
+    """Partitions older than the place one has read to are pruned, and so are those of the months to come."""
+    async with a_large_workspace(cell_database) as (connection, scope):
+        [now_us] = (await connection.execute(text("SELECT (extract(epoch FROM now()) * 1000000)::bigint"))).one()
+        hour_ago = now_us - 3_600_000_000
+        plan = await explained(connection, scope, unread._COUNT, **{**ONE, "floor": [hour_ago], **COUNTING})
+        assert 1 <= len(plan.partitions) <= 2, plan.partitions
+        await connection.execute(text("UPDATE members SET last_read_us = :at WHERE user_id = :u"), {"at": hour_ago, "u": ME})
+        plan = await explained(connection, scope, unread._SIDEBAR, u=ME, kinds=["public_channel"], n=5_000, **COUNTING)
+        assert 1 <= len(plan.partitions) <= 2, plan.partitions
+        assert "mentions_target" in plan.indexes
