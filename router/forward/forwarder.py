@@ -164,11 +164,14 @@ class Forwarder:
     ) -> R:
         """Ask again, now or when there is a reason to, until something other than a refusal comes back."""
         tries = 0
-        if isinstance(error := self._decide(refusal, route, role), ForwardError):
+        loop = asyncio.get_running_loop()
+        patient_s = loop.time() + self._limits.hold_not_mine_s_max
+        if isinstance(error := self._decide(refusal, route, role, patient=True), ForwardError):
             raise error
         with self._holding.holding(route, size_bytes, refusal.reason) as held:
             while True:
-                await self._pause(held, self._decide(refusal, route, role), refusal, tries)
+                decision = self._decide(refusal, route, role, patient=loop.time() < patient_s)
+                await self._pause(held, decision, refusal, tries)
                 route = self._table.get(route.workspace_id) or route
                 answer = await self._attempt(attempt, route, refusal)
                 if not isinstance(answer, Refusal):
@@ -176,9 +179,10 @@ class Forwarder:
                 refusal = answer
                 tries += 1
 
-    def _decide(self, refusal: tunnel_pb2.Refusal, tried: Route, role: str) -> Decision | ForwardError:
+    def _decide(self, refusal: tunnel_pb2.Refusal, tried: Route, role: str, *, patient: bool) -> Decision | ForwardError:
         learn(self._table, tried, refusal)
-        return decide(refusal, tried, self._table.get(tried.workspace_id), alternative=self.usable(tried.cell, role))
+        now = self._table.get(tried.workspace_id)
+        return decide(refusal, tried, now, alternative=self.usable(tried.cell, role), patient=patient)
 
     async def _pause(self, held: Held, decision: Decision | ForwardError, refusal: tunnel_pb2.Refusal, tries: int) -> None:
         if isinstance(decision, ForwardError):

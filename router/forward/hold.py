@@ -38,14 +38,17 @@ class Decision(Enum):
     HOLD = "hold"
 
 
-def decide(refusal: tunnel_pb2.Refusal, tried: Route, now: Route | None, *, alternative: bool) -> Decision | ForwardError:
+def decide(
+    refusal: tunnel_pb2.Refusal, tried: Route, now: Route | None, *, alternative: bool, patient: bool = False
+) -> Decision | ForwardError:
     """What a refusal means for a request sent along `tried`, when the table says `now` and, with `alternative`, another
-    process of the same cell may take it. An error is what the caller gets."""
+    process of the same cell may take it. `patient`: the table may be behind the directory, so a cell that does not know the
+    workspace is no last word yet. An error is what the caller gets."""
     reason = refusal.reason
     newer = now is not None and (now.cell, now.epoch) != (tried.cell, tried.epoch)
     if newer or (reason == Refusal.DRAINING and alternative):
         return Decision.AGAIN
-    if reason in _HELD:
+    if reason in _HELD or (reason == Refusal.NOT_MINE and patient):
         return Decision.HOLD
     if reason == Refusal.OVERLOADED:
         return Overloaded(tried.cell, refusal.retry_after_ms)

@@ -16,6 +16,8 @@ class Limits:
     hold_requests_max: int = 2048
     hold_bytes_max: int = 32 * 1024 * 1024
     hold_s_max: float = 5.0
+    hold_not_mine_s_max: float = 1.0
+    """Of that, how long a workspace that its cell does not know may take to turn up elsewhere: a delta takes milliseconds."""
     hold_poll_ms: int = 50
     """How often the first of a workspace's held requests asks again, where the cell does not say."""
     dial_s_max: float = 5.0

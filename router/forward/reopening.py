@@ -159,7 +159,7 @@ class Reopening:
         if refusal is None:
             return None
         learn(self._table, route, refusal)
-        decision = decide(refusal, route, self._table.get(route.workspace_id), alternative=False)
+        decision = decide(refusal, route, self._table.get(route.workspace_id), alternative=False, patient=True)
         return decision if isinstance(decision, ForwardError) else CellUnavailable(route.cell, refusal.detail)
 
 

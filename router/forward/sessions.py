@@ -85,8 +85,8 @@ class RoutedSession:
     def _send(self, message: tunnel_pb2.Message) -> bool:
         if self.closed:
             return False
-        if self.tunnel is None or self.opening is not None:
-            return self._keep(message)
+        if self.tunnel is None or self.opening is not None or self.tunnel.leaving:
+            return self._keep(message)  # a process that leaves answers what it has; what comes now is for its successor
         try:
             self.tunnel.frames.send(tunnel_pb2.Frame(stream=self._stream, message=message))
         except StreamFull:

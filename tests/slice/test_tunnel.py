@@ -3,12 +3,14 @@
 import asyncio
 import resource
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
 import pytest
 
 from cells.runtime.tenancy import Frozen, Suspended
+from chassis.identity import CellName
 from chassis.stream import BATCH_FRAMES
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward import CellUnavailable, DeadlineExceeded, HoldTimeout, Limits, Overloaded, Refused, Reply
@@ -254,6 +256,29 @@ async def test_a_request_follows_its_workspace_to_another_cell(cell: CellProcess
         assert (await forwarder.call(route, request(body=b"old route"))).body == b"old route"
     assert cell.app.asked == [] and len(other.app.asked) == 2
     await other.kill()
+
+
+async def test_a_table_behind_the_directory_is_given_a_moment(cell: CellProcess) -> None:
+    """The workspace left for good and its old cell forgot it, before the delta that says so came here."""
+    other = await start_cell("b")
+    table = table_of(cell, other)
+    route = next(table.routes())
+    del cell.ownership.answers[WORKSPACE]
+    async with forwarding_to(table) as forwarder:
+        call = asyncio.create_task(forwarder.call(route, request(body=b"moved")))
+        await until(lambda: len(forwarder._holding) == 1)
+        table.apply(2, [replace(route, cell=CellName("b"), epoch=2)], table_of(cell, other).cells())
+        assert (await call).body == b"moved"
+    await other.kill()
+
+
+async def test_a_workspace_that_no_cell_knows_is_told_so_in_time(cell: CellProcess) -> None:
+    table = table_of(cell)
+    del cell.ownership.answers[WORKSPACE]
+    async with forwarding_to(table, Limits(hold_not_mine_s_max=0.1)) as forwarder:
+        with pytest.raises(Refused) as refused:
+            await forwarder.call(next(table.routes()), request())
+    assert refused.value.status == 404
 
 
 async def test_a_route_change_wakes_what_is_held(cell: CellProcess) -> None:

@@ -122,18 +122,20 @@ def both(cell: CellProcess, other: CellProcess, text: str) -> None:
 async def test_sessions_leave_a_draining_process_without_missing_anything(cell: CellProcess) -> None:
     table, sink = table_of(cell), Sink()
     async with forwarding_to(table, QUICK) as forwarder:
-        await forwarder.open_session(table.routes().__next__(), opening(), sink)
+        session = await forwarder.open_session(table.routes().__next__(), opening(), sink)
         other = await start_cell("a", door=Door(cell.door.log))
         draining = asyncio.create_task(cell.ingress.drain(5))
         cell.door.announce("told by the one that leaves")
         await sink.until(lambda s: len(s.texts) == 2)
+        assert session.send_text("said to the next")
         table.apply(2, [], table_of(cell, other).cells())
         await until(lambda: len(other.door.sessions) == 1)
         async with asyncio.timeout(2):
             await draining
         other.door.announce("told by the next")
-        await sink.until(lambda s: len(s.texts) == 3)
-        assert sink.texts == ["hello", "told by the one that leaves", "told by the next"] and sink.closed is None
+        await sink.until(lambda s: len(s.texts) == 4)
+        assert [text for text in sink.texts if not text.startswith("re:")] == ["hello", "told by the one that leaves", "told by the next"]
+        assert (cell.door.messages, other.door.messages, sink.closed) == ([], ["said to the next"], None)
         await other.kill()
 
 

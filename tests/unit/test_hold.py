@@ -26,6 +26,12 @@ def test_a_newer_route_is_always_tried_at_once(reason: tunnel_pb2.Refusal.Reason
     assert decide(Refusal(reason=reason), TRIED, NEWER, alternative=False) is Decision.AGAIN
 
 
+def test_a_cell_that_does_not_know_the_workspace_has_the_last_word_after_a_moment() -> None:
+    refusal = Refusal(reason=Refusal.NOT_MINE)
+    assert decide(refusal, TRIED, TRIED, alternative=False, patient=True) is Decision.HOLD
+    assert decide(refusal, TRIED, NEWER, alternative=False, patient=True) is Decision.AGAIN
+
+
 def test_a_drained_process_leaves_its_sibling() -> None:
     assert decide(Refusal(reason=Refusal.DRAINING), TRIED, TRIED, alternative=True) is Decision.AGAIN
     assert decide(Refusal(reason=Refusal.FROZEN), TRIED, TRIED, alternative=True) is Decision.HOLD
