@@ -8,6 +8,7 @@ the secret does.
 
 import re
 import secrets
+from functools import lru_cache
 from typing import NewType
 
 WorkspaceId = NewType("WorkspaceId", str)
@@ -48,6 +49,7 @@ def number_of(identifier: str) -> int:
     return int(identifier[1:], 36)
 
 
+@lru_cache(maxsize=16_384)
 def workspace_of_number(number: int) -> WorkspaceId | None:
     return WorkspaceId("T" + _base36(number)) if _FIRST <= number < _END else None
 

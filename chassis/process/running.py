@@ -1,6 +1,7 @@
 """From `__main__` to the exit code."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,9 @@ from chassis.telemetry import configure_logging
 Main = Callable[[Lifecycle], Awaitable[None]]
 
 EXIT_FAILED, EXIT_SETTINGS = 1, 2
+COLLECT_AFTER = (10_000, 20, 50)
+"""New objects before the young are collected, such collections before the middle-aged are, and so on. Python's 700, 10, 10 cost a
+router 7 % of its CPU: a request leaves no cycles behind, so what is looked at is alive."""
 
 
 def run(main: Main, drain_s: float = 30.0) -> NoReturn:
@@ -50,7 +54,7 @@ def _refused(wrong: SettingsError) -> int:
 
 
 async def _live(main: Main, drain_s: float) -> None:
-    lifecycle = Lifecycle(drain_s)
+    lifecycle = Lifecycle(drain_s, on_ready=_settle_memory)
     work = asyncio.ensure_future(main(lifecycle))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,6 +64,13 @@ async def _live(main: Main, drain_s: float) -> None:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _settle_memory() -> None:
+    """What a process was started with stays: no collection need look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _on_signal(lifecycle: Lifecycle, work: "asyncio.Future[None]", number: signal.Signals) -> None:

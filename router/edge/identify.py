@@ -6,6 +6,7 @@ A path that names a workspace by id (`/rtm/T…`, `/services/T…`, `/files/T…
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -13,6 +14,8 @@ import msgspec
 from chassis.identity import WorkspaceId, is_workspace_id, workspace_of_token
 
 TOKEN_BYTES_MAX = 512
+HOST_BYTES_MAX = 253 + len(":65535")
+"""The longest DNS name (RFC 1035), and a port."""
 FIELD = re.compile(rb"(?:^|&)token=([^&]*)")
 MULTIPART_FIELD = re.compile(rb'[; ]name="?token"?\r\n(?:[^\r\n]{1,256}\r\n){0,8}\r\n([^\r\n]{1,512})\r\n--')
 NAME = re.compile(rb"/w/([a-z0-9-]{1,63})(/.*)?", re.DOTALL)
@@ -57,6 +60,11 @@ def workspace_in(path: bytes) -> WorkspaceId | None:
 
 def subdomain_of(host: bytes, domain: str) -> str | None:
     """`acme` in `acme.<domain>` or `acme.<domain>:port`; None for the domain itself and for hosts elsewhere."""
+    return _subdomain_of(host, domain) if len(host) <= HOST_BYTES_MAX else None
+
+
+@lru_cache(maxsize=4096)
+def _subdomain_of(host: bytes, domain: str) -> str | None:
     name = host.decode("latin-1").lower()
     bare = name[: name.rfind(":")] if ":" in name and not name.endswith("]") else name
     label = bare.removesuffix("." + domain)

@@ -53,6 +53,12 @@ def test_a_signal_lets_it_finish(number: signal.Signals) -> None:
         assert started.wait(timeout=60) == 0
 
 
+def test_what_a_process_started_with_is_collected_no_more() -> None:
+    body = "import gc; life.ready(); assert gc.get_freeze_count() > 1000; assert gc.get_threshold()[0] == 10_000; life.ready()"
+    with process(body) as started:
+        assert started.wait(20) == 0, started.communicate()[1]
+
+
 def test_a_drain_that_takes_too_long_is_cut() -> None:
     with process("print('up', flush=True); await asyncio.Event().wait()", "run(main, drain_s=0.1)") as started:
         assert started.stdout and started.stdout.readline() == "up\n"
