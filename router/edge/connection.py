@@ -25,6 +25,7 @@ from hypercorn.utils import parse_socket_addr
 from wsproto.connection import ConnectionState as SocketState
 from wsproto.events import Ping
 
+from router.edge.breaches import AnsweringHandshake
 from router.edge.reply import StraightReply, fail
 from router.edge.straight import Asked, read_request
 
@@ -280,6 +281,7 @@ class Connection(TCPServer):
 
     async def _serve_socket(self, scope: Scope, receive: Receive, send: Any) -> None:
         stream: WSStream = send.__self__
+        stream.handshake = AnsweringHandshake(scope["headers"], scope["http_version"])
         if not self._compression:
             stream.handshake.extensions = None
         plain = isinstance(self.protocol.protocol, H11Protocol) and not stream.handshake.extensions

@@ -4,8 +4,9 @@ import asyncio
 import os
 import socket
 from dataclasses import dataclass
+from typing import Protocol
 
-from tests.harness.edge import WORKSPACE, Edge
+from tests.harness.edge import WORKSPACE
 
 PATH = f"/rtm/{WORKSPACE}/ticket"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -34,6 +35,14 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return frame_of(CLOSE, code.to_bytes(2) + reason.encode())
 
 
+class Served(Protocol):
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
 @dataclass
 class RawSocket:
     sock: socket.socket
@@ -41,7 +50,7 @@ class RawSocket:
     writer: asyncio.StreamWriter
 
     @classmethod
-    async def open(cls, edge: Edge, *, receive_bytes: int | None = None, path: str = PATH) -> "RawSocket":
+    async def open(cls, edge: Served, *, receive_bytes: int | None = None, path: str = PATH) -> "RawSocket":
         """Upgraded. With `receive_bytes` the kernel takes little more than that before the edge has to wait."""
         sock = socket.socket()
         if receive_bytes is not None:
