@@ -41,3 +41,22 @@ async def test_a_week_whose_rows_lie_in_the_default_stays_there(cell_database: F
 async def test_the_application_cannot_make_tables(cell_database: FreshDatabase) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await execute(cell_database.app_url, "CREATE TABLE mine (x int)")
+
+
+BEFORE_UNREAD = (
+    "INSERT INTO channels (workspace_id, channel_id, kind, name, creator_id, created_us, updated_us, topic, purpose, people)"
+    " VALUES ('T1', 'C1', 'public_channel', 'c', 'U1', 1, 1, '', '', ''), ('T1', 'C2', 'public_channel', 'd', 'U1', 1, 1, '', '', '')",
+    "INSERT INTO members VALUES ('T1', 'C1', 'U1', 1, 0), ('T1', 'C1', 'U2', 1, 0)",
+    "INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, thread_us, deleted_us) VALUES"
+    " ('T1', 'C1', 10, 'U1', 'last', NULL, NULL), ('T1', 'C1', 11, 'U1', '', NULL, 12), ('T1', 'C1', 13, 'U1', 'reply', 10, NULL)",
+)
+
+
+async def test_channels_that_were_there_get_their_heads_and_counts(empty_database: FreshDatabase) -> None:
+    """A message that is gone and a reply in its thread are no channel's head."""
+    await migrate("cell", empty_database.owner_url, revision="0002_chat")
+    for statement in BEFORE_UNREAD:
+        await execute(empty_database.owner_url, statement)
+    assert await migrate("cell", empty_database.owner_url) == head_of("cell")
+    rows = await execute(empty_database.owner_url, "SELECT channel_id, latest_us, num_members FROM channels ORDER BY 1")
+    assert [tuple(row) for row in rows] == [("C1", 10, 2), ("C2", 0, 0)]
