@@ -17,7 +17,7 @@ from cells.app.heartbeat import Heartbeat
 from cells.app.load import Load
 from cells.app.settings import CellSettings
 from cells.app.upkeep import keep_partitions_ahead
-from cells.runtime.bus import Bus, Claims, Remembered
+from cells.runtime.bus import Bus, Claims, Ephemerals, Remembered, Shared
 from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
 from cells.runtime.log import Tenants, WorkspaceLog
@@ -32,7 +32,7 @@ from chassis.rpc import channel, credential_from_file, listen, server
 from protos.cell.v1 import cell_pb2_grpc
 
 STOP_GRACE_S = 2.0
-MakeWorkload = Callable[[Clock, Claims, Remembered], Workload]
+MakeWorkload = Callable[[Clock, Claims, Remembered, Shared], Workload]
 _log = structlog.get_logger("cell")
 
 
@@ -48,10 +48,11 @@ class Parts:
     log: WorkspaceLog
     workload: Workload
     process_id: str
+    ephemerals: Ephemerals
 
     @property
     def tenants(self) -> Tenants:
-        return Tenants(self.table, self.database, self.log)
+        return Tenants(self.table, self.database, self.log, self.ephemerals)
 
 
 class StoppedWaiting(Exception):
@@ -97,13 +98,13 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
             bus.subscribe(TENANCY_TOPIC, lambda _: table.wake())
         await _database_answers(database, table, lifecycle)
         await stack.enter_async_context(table.watching())
-        workload = make_workload(clock, Claims(bus, clock), Remembered(bus))
+        workload = make_workload(clock, Claims(bus, clock), Remembered(bus), Shared(bus, clock))
         if workload.lifespan is not None:
             await stack.enter_async_context(workload.lifespan())
         if settings.plays("worker"):
             await stack.enter_async_context(_running(keep_partitions_ahead(database)))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
-        yield Parts(settings, clock, database, bus, table, log, workload, process_id)
+        yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus))
 
 
 @asynccontextmanager
@@ -132,7 +133,8 @@ async def _gateway(parts: Parts, stack: AsyncExitStack) -> Gateway | None:
     sessions = parts.workload.sessions
     if sessions is None or not parts.settings.plays("gateway"):
         return None
-    return await stack.enter_async_context(open_gateway(sessions=sessions, tenants=parts.tenants, clock=parts.clock))
+    opening = open_gateway(sessions=sessions, tenants=parts.tenants, clock=parts.clock, attendance=parts.workload.attendance)
+    return await stack.enter_async_context(opening)
 
 
 async def _register(grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts, gateway: Gateway | None) -> None:

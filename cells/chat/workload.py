@@ -2,6 +2,8 @@
 
 from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.catalogue import chat_tables
+from cells.chat.domain.presence.keeper import Presences
+from cells.chat.domain.presence.sharing import Asking
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
 from cells.chat.slack.dispatch import Dispatch
@@ -11,16 +13,19 @@ from cells.runtime.workload import Workload
 from chassis.clock import Clock
 
 
-def chat(clock: Clock, once: Once, remembered: Remembering = FORGETFUL) -> Workload:
+def chat(clock: Clock, once: Once, remembered: Remembering = FORGETFUL, shared: Asking | None = None) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
     `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
+    `shared` is where processes tell one another who is here (`cells.runtime.bus.Shared`); without it presence says nothing.
     """
-    bearers = Bearers(clock)
+    bearers, presences = Bearers(clock), Presences(clock, shared)
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=Dispatch(all_methods(remembered), bearers, clock),
+        app=Dispatch(all_methods(remembered, presences), bearers, clock),
         commands=commands(bearers),
         admit=admit_workspace,
-        sessions=RtmSessions(clock, once),
+        sessions=RtmSessions(clock, once, presences),
+        attendance=presences,
+        lifespan=presences.running,
     )

@@ -8,7 +8,7 @@ from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.slack.methods import all_methods
 from tests.harness.chat import a_chat
 from tests.harness.databases import FreshDatabase
-from tests.slice import chat_refusals  # noqa: F401 - fills the register
+from tests.slice import chat_presence, chat_refusals  # noqa: F401 - they fill the register
 from tests.slice.chat_world import REFUSALS, SUCCESSES, Reply, World, a_world, succeeds
 
 pytestmark = pytest.mark.anyio

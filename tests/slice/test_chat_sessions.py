@@ -31,7 +31,8 @@ async def admit(acme: Workspace, path: str) -> Admitted | Refused:
 async def say(acme: Workspace, session: Admitted, frame: Any) -> list[dict[str, Any]]:
     assert acme.workload.sessions is not None
     text = frame if isinstance(frame, str) else json.dumps(frame)
-    return [json.loads(said) for said in await acme.workload.sessions.on_message(acme.tenant, session, text)]
+    effects = await acme.workload.sessions.on_message(acme.tenant, session, text)
+    return [json.loads(said) for said in effects if isinstance(said, str)]
 
 
 async def opened(acme: Workspace, client: ChatClient) -> Admitted:

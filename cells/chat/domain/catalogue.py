@@ -7,6 +7,7 @@ from cells.chat.domain.channels import tables as channels
 from cells.chat.domain.members import tables as members
 from cells.chat.domain.mentions import tables as mentions
 from cells.chat.domain.messages import tables as messages
+from cells.chat.domain.presence import tables as presence
 from cells.chat.domain.reactions import tables as reactions
 from cells.chat.domain.tables import CHAT
 from cells.chat.domain.teams import tables as teams
@@ -14,7 +15,7 @@ from cells.chat.domain.tokens import tables as tokens
 from cells.chat.domain.usergroups import tables as usergroups
 from cells.chat.domain.users import tables as users
 
-NOUNS = (teams, users, bots, tokens, channels, members, messages, reactions, mentions, usergroups)
+NOUNS = (teams, users, bots, tokens, channels, members, messages, reactions, mentions, usergroups, presence)
 
 
 def chat_tables() -> MetaData:

@@ -12,6 +12,7 @@ from cells.chat.domain.errors import DomainError
 from cells.chat.domain.members.repository import Members
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import checked_text
+from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.domain.users.repository import Users
 from cells.chat.slack.call import Answer, Call
@@ -20,9 +21,11 @@ from cells.chat.slack.errors import InvalidArguments, TeamNotFound
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.team import require_team
 from cells.chat.slack.tickets import LIFETIME_S, make_ticket, read_ticket
+from cells.chat.slack.typings import Typings
+from cells.chat.slack.watching import on_presence_query, on_presence_sub
 from cells.runtime.log import LoggedEvent
 from cells.runtime.tenancy import TenantScope
-from cells.runtime.workload import Admitted, Handshake, Refused, Regrouping, Tenant
+from cells.runtime.workload import Admitted, Effect, Handshake, Refused, Regrouping, Tenant
 from chassis.clock import Clock
 from chassis.identity import AppId, BotId, UserId
 
@@ -33,6 +36,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 SEQ_DIGITS_MAX = 18
+_ACTIVE = frozenset(("message", "typing", "tickle"))
+"""What a person does, and a program left alone does not."""
 
 
 class Connect(msgspec.Struct):
@@ -70,9 +75,11 @@ def _query_of(wanted: Connect) -> str:
 class RtmSessions:
     """The `Sessions` of chat."""
 
-    def __init__(self, clock: Clock, once: Once) -> None:
+    def __init__(self, clock: Clock, once: Once, presences: Presences) -> None:
         self._clock = clock
         self._once = once
+        self._presences = presences
+        self._typings = Typings(clock)
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused:
         found = _PATH.fullmatch(handshake.path)
@@ -106,7 +113,7 @@ class RtmSessions:
         channel_id = channel["id"] if joined else channel
         return tuple(Regrouping(user_id, channel_id, joined) for user_id in event.audience)
 
-    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[str]:
+    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[Effect]:
         try:
             frame = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError):
@@ -117,8 +124,16 @@ class RtmSessions:
         if kind == "ping":
             echoed = {name: value for name, value in frame.items() if name not in ("id", "type")}
             return (_said({"type": "pong", "reply_to": frame.get("id"), **echoed}),)
+        if kind in _ACTIVE:
+            self._presences.on_activity(tenant, session.user_id)
         if kind == "message":
             return (_said(await _post(tenant, session, frame)),)
+        if kind == "typing":
+            return self._typings.on_typing(tenant.scope.workspace_id, session, frame)
+        if kind == "presence_sub":
+            return await on_presence_sub(self._presences, tenant, frame)
+        if kind == "presence_query":
+            return await on_presence_query(self._presences, tenant, frame)
         return ()
 
 

@@ -60,7 +60,7 @@ async def lookup_by_email(call: Call[LookupArguments]) -> Answer:
 
 def _face(call: Call[msgspec.Struct], user: User, *, locale: bool) -> Answer:
     """An address is shown only to tokens that may read addresses."""
-    face = user_face(user, call.team_id)
+    face = user_face(user, call.team_id, call.clock.now_us())
     if EMAIL_SCOPE not in call.bearer.scopes:
         face["profile"].pop("email", None)
     return face | {"locale": LOCALE} if locale else face

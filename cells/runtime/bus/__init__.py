@@ -8,4 +8,3 @@ from cells.runtime.bus.remembered import Remembered
 from cells.runtime.bus.shared import Shared
 
 __all__ = ["Bus", "Claims", "Ephemeral", "Ephemerals", "Link", "LinkFull", "Remembered", "SessionDoor", "Shared"]
-

@@ -10,6 +10,8 @@ SCOPES = (
     "channels:write",
     "channels:write.invites",
     "chat:write",
+    "dnd:read",
+    "dnd:write",
     "groups:history",
     "groups:read",
     "groups:write",
@@ -25,8 +27,11 @@ SCOPES = (
     "team:read",
     "usergroups:read",
     "usergroups:write",
+    "users.profile:read",
+    "users.profile:write",
     "users:read",
     "users:read.email",
+    "users:write",
 )
 
 

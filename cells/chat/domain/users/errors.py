@@ -25,3 +25,19 @@ class AlreadyInTeam(DomainError):
 
 class InvalidEmail(DomainError):
     code = "invalid_email"
+
+
+class InvalidProfile(DomainError):
+    """Not an object, or a part of it is not what it should be."""
+
+    code = "invalid_profile"
+
+
+class ProfileTooLong(DomainError):
+    code = "too_long"
+
+
+class NotAdmin(DomainError):
+    """Only an administrator changes what is another's."""
+
+    code = "not_admin"

@@ -5,11 +5,13 @@ from typing import Any
 
 from cells.chat.domain.payloads import payload_of
 from cells.chat.domain.timestamps import show_ts
+from cells.chat.domain.users.profile import profile_at
 from cells.chat.domain.users.user import User
-from cells.runtime.log import Event
+from cells.runtime.log import EVERYONE, Event
 
 
-def user_face(user: User, team_id: str) -> dict[str, Any]:
+def user_face(user: User, team_id: str, now_us: int | None = None) -> dict[str, Any]:
+    """At `now_us` a status may have expired; None: as it was stored."""
     face: dict[str, Any] = {
         "id": user.user_id,
         "team_id": team_id,
@@ -20,7 +22,7 @@ def user_face(user: User, team_id: str) -> dict[str, Any]:
         "tz": "Etc/UTC",
         "tz_label": "Coordinated Universal Time",
         "tz_offset": 0,
-        "profile": _profile_face(user, team_id),
+        "profile": profile_face(user, team_id, now_us),
         "is_admin": user.is_owner,
         "is_owner": user.is_owner,
         "is_primary_owner": user.is_owner,
@@ -39,7 +41,13 @@ def user_joined_team(user: User, team_id: str) -> Event:
     return Event("team_join", ("*",), payload_of(fields))
 
 
-def _profile_face(user: User, team_id: str) -> dict[str, Any]:
+def user_changed(user: User, team_id: str) -> Event:
+    at_s = user.updated_us // 1_000_000
+    fields = {"type": "user_change", "user": user_face(user, team_id), "cache_ts": at_s, "event_ts": show_ts(user.updated_us)}
+    return Event("user_change", (EVERYONE,), payload_of(fields))
+
+
+def profile_face(user: User, team_id: str, now_us: int | None) -> dict[str, Any]:
     profile: dict[str, Any] = {
         "title": "",
         "phone": "",
@@ -47,14 +55,16 @@ def _profile_face(user: User, team_id: str) -> dict[str, Any]:
         "real_name": user.real_name,
         "real_name_normalized": user.real_name,
         "display_name": user.name,
-        "display_name_normalized": user.name,
         "fields": {},
         "status_text": "",
         "status_emoji": "",
+        "status_emoji_display_info": [],
         "status_expiration": 0,
         "avatar_hash": hashlib.blake2s(user.user_id.encode(), digest_size=6).hexdigest(),
         "team": team_id,
+        **profile_at(user.profile, now_us),
     }
+    profile["display_name_normalized"] = profile["display_name"]
     if user.email is not None:
         profile["email"] = user.email
     if user.bot_id is not None:

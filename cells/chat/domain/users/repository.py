@@ -49,11 +49,16 @@ class Users:
                 "deleted": user.deleted,
                 "created": user.created_us,
                 "updated": user.updated_us,
+                "profile": user.profile,
             },
         )
 
+    async def change_profile(self, user: User) -> None:
+        values = {"w": self._workspace, "id": user.user_id, "name": user.real_name, "profile": user.profile, "at": user.updated_us}
+        await self._connection.execute(_CHANGE_PROFILE, values)
 
-_COLUMNS = "user_id, name, real_name, email, bot_id, app_id, is_owner, deleted, created_us, updated_us"
+
+_COLUMNS = "user_id, name, real_name, email, bot_id, app_id, is_owner, deleted, created_us, updated_us, profile"
 _FROM = f"SELECT {_COLUMNS} FROM users WHERE workspace_id = :w"  # noqa: S608 - columns of ours
 _BY_ID = text(f"{_FROM} AND user_id = :id")
 _BY_IDS = text(f"{_FROM} AND user_id = ANY(CAST(:ids AS text[]))")
@@ -62,5 +67,6 @@ _LIST = text(f"{_FROM} AND user_id > :after ORDER BY user_id LIMIT :n")
 _NAMES = text("SELECT name FROM users WHERE workspace_id = :w AND starts_with(name, :stem)")
 _INSERT = text(
     f"INSERT INTO users (workspace_id, {_COLUMNS})"  # noqa: S608 - columns of ours
-    " VALUES (:w, :id, :name, :real_name, :email, :bot_id, :app_id, :is_owner, :deleted, :created, :updated)"
+    " VALUES (:w, :id, :name, :real_name, :email, :bot_id, :app_id, :is_owner, :deleted, :created, :updated, :profile)"
 )
+_CHANGE_PROFILE = text("UPDATE users SET real_name = :name, profile = :profile, updated_us = :at WHERE workspace_id = :w AND user_id = :id")

@@ -16,4 +16,5 @@ users = tenant_table(
     Column("deleted", Boolean, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
+    Column("profile", Text, nullable=False),
 )

@@ -15,3 +15,5 @@ class User:
     deleted: bool
     created_us: int
     updated_us: int
+    profile: str = "{}"
+    """JSON object; see `profile`."""
