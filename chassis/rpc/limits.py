@@ -20,6 +20,8 @@ def _both_ends(message_bytes_max: int) -> Options:
         # A peer that vanished without a word (power, cable) is noticed after these two together.
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+        # Without it a ping may go unanswered for a minute, whatever keepalive_timeout_ms says.
+        ("grpc.http2.ping_timeout_ms", KEEPALIVE_TIMEOUT_MS),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
 

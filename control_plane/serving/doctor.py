@@ -45,6 +45,8 @@ class Doctor:
             return [Check("inspect", False, one_line(error))]
         checks = [Check(check.name, check.ok, check.detail) for check in seen.checks]
         sessions = Check("sessions", True, f"{seen.sessions} open")
+        if any(check.name == "database" and not check.ok for check in checks):
+            return [*checks, sessions]
         told = {check.name for check in checks}
         cursors = [] if "cursors" in told else _cursors(seen)
         return [*(check for check in checks if check.name != "tenancy"), _tenancy(workspace, seen), *cursors, sessions]

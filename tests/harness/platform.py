@@ -22,10 +22,11 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Refused(Exception):
-    """The command ended with a non-zero exit; `line` is what it said."""
+    """The command ended with a non-zero exit; `line` is its stderr, `said` its stdout."""
 
     exit_code: int
     line: str
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Platform:
             check=False,
         )
         if done.returncode:
-            raise Refused(done.returncode, done.stderr.strip())
+            raise Refused(done.returncode, done.stderr.strip(), done.stdout)
         return done.stdout
 
     def up(self, cells: int = 2, *more: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from cells.runtime.tenancy import NotExecuted, NotMine, Overloaded, Tenancy
 from cells.runtime.transfer.commands import BadArguments, Commands
-from cells.runtime.transfer.inspection import Inspector
+from cells.runtime.transfer.inspection import Finding, Inspector
 from cells.runtime.transfer.locking import RowLocked
 from cells.runtime.transfer.ownership import Ownership
 from cells.runtime.transfer.transitions import TransitionRefused
@@ -71,11 +71,14 @@ class CellService(cell_pb2_grpc.CellServicer):
 
     async def Inspect(self, request: cell_pb2.InspectRequest, context: Any) -> cell_pb2.InspectReply:
         async with self._answering(context, "inspect", request):
+            servers = await self._inspector.servers()
+            if not servers[0].ok:  # all else is in the database; it would only hang
+                return cell_pb2.InspectReply(checks=list(map(_check, servers)))
             row = await self._ownership.look(WorkspaceId(request.workspace_id))
-            seen = await self._inspector.inspect(row)
+            seen = await self._inspector.inspect(row, servers)
             return cell_pb2.InspectReply(
                 tenancy=message_of(row),
-                checks=[cell_pb2.Check(name=found.name, ok=found.ok, detail=found.detail) for found in seen.findings],
+                checks=list(map(_check, seen.findings)),
                 cursors=[cell_pb2.Cursor(name=name, seq=seq) for name, seq in seen.cursors],
                 sessions=self._sessions_of(row.workspace_id),
             )
@@ -119,3 +122,7 @@ def status_of(error: Exception) -> grpc.StatusCode:
 
 def message_of(row: Tenancy) -> cell_pb2.Tenancy:
     return cell_pb2.Tenancy(workspace_id=row.workspace_id, epoch=row.epoch, state=row.state, seq=row.seq, moved_to=row.moved_to)
+
+
+def _check(found: Finding) -> cell_pb2.Check:
+    return cell_pb2.Check(name=found.name, ok=found.ok, detail=found.detail)
