@@ -40,7 +40,8 @@ class SocketSettings:
     send_bytes_max: int = 1 << 20
     """What may wait for one client that reads slowly."""
     send_messages_max: int = 2_000
-    open_wait_s: float = 10.0
+    open_wait_s: float = 20.0
+    """In the queue of those who come back together, too; the tickets of `rtm.connect` last 30 s."""
     sockets_max: int = 20_000
     drain_reason: str = "the edge restarts: reconnect"
     trusted_proxies: frozenset[str] = frozenset()
@@ -80,7 +81,11 @@ class SocketEdge:
         SOCKETS.inc()
         try:
             await send({"type": "websocket.accept", "headers": [(b"x-request-id", head.request_id.encode("ascii"))]})
-            await self._converse(receive, send, sink, opened)
+            scope["headers"] = []  # the session has what it needs of them; an idle socket is not to hold them too
+            del head
+            if wire is not None:
+                wire.settle()
+            await self._converse(receive, sink, opened)
         finally:
             opened.close(GOING_AWAY, "")
             self._sinks.discard(sink)
@@ -104,8 +109,8 @@ class SocketEdge:
         except TimeoutError:
             return answers.UNAVAILABLE
 
-    async def _converse(self, receive: Receive, send: Send, sink: Sink, session: Session) -> None:
-        writer = asyncio.create_task(self._write(send, sink))
+    async def _converse(self, receive: Receive, sink: Sink, session: Session) -> None:
+        sink.start()
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 MESSAGES.inc()
@@ -113,16 +118,7 @@ class SocketEdge:
                     sink.close(SLOW, "the workspace does not keep up: reconnect")
             session.close(sink.close_code(), "")
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
-
-    async def _write(self, send: Send, sink: Sink) -> None:
-        try:
-            code, reason = await sink.write()
-            await send({"type": "websocket.close", "code": code, "reason": reason})
-        except Exception:
-            log.exception("socket_writer_failed")
-            sink.abort()
+            await sink.stop()
 
 
 def _hand_on(session: Session, sink: Sink, message: dict[str, Any]) -> bool:

@@ -1,5 +1,6 @@
 """What the router knows of each cell: its tunnels, its breaker, how much is in flight to it."""
 
+import asyncio
 from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
@@ -20,6 +21,7 @@ class CellDoor:
     def __init__(self, name: str, clock: Clock, limits: Limits) -> None:
         self.name = name
         self.in_flight = 0
+        self.openings = asyncio.Semaphore(limits.openings_max)
         self.breaker = Breaker(clock, limits.breaker_failures_max, limits.breaker_open_s)
         self.diallers: dict[str, Dialler] = {}
         self._limits = limits

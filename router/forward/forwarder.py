@@ -144,11 +144,12 @@ class Forwarder:
 
     async def _open(self, session: RoutedSession, route: Route) -> tunnel_pb2.Refusal | None:
         door = self._cells.require(route.cell)
-        tunnel = door.enter("gateway")
-        try:
-            refusal = await try_open(session, tunnel, route, self._limits.opening_s_max)
-        finally:
-            door.leave()
+        async with door.openings:
+            tunnel = door.enter("gateway")
+            try:
+                refusal = await try_open(session, tunnel, route, self._limits.opening_s_max)
+            finally:
+                door.leave()
         door.breaker.on_success()
         return refusal if refusal is None else self._judge(tunnel, refusal)
 

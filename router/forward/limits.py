@@ -30,6 +30,9 @@ class Limits:
     reopening_max: int = 64
     """Sessions being opened anew at the same time; the others wait their turn."""
     opening_s_max: float = 10.0
+    openings_max: int = 64
+    """Sessions of new clients being opened at one cell at the same time; a storm of them queues here, first come first served, and
+    leaves the cell free to answer requests."""
     session_waiting_messages_max: int = 64
     """What a client may say while its session is between two processes."""
     session_waiting_bytes_max: int = 256 * 1024

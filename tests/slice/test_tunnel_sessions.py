@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from cells.runtime.bus.links import Link
 from chassis.backoff import Backoff
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward import CellUnavailable, Limits, Refused
@@ -154,6 +155,26 @@ async def test_sessions_follow_their_workspace(cell: CellProcess) -> None:
         assert other.door.opens[0].epoch == 2
         assert table.get(WORKSPACE).cell == "b"  # type: ignore[union-attr]
     await other.kill()
+
+
+async def test_a_storm_of_clients_queues_at_the_router_and_none_is_refused(cell: CellProcess) -> None:
+    table, sinks, at_once = table_of(cell), [Sink() for _ in range(300)], 0
+    door, opened = cell.door, cell.door.on_open
+    inside: set[int] = set()
+
+    async def on_open(link: Link, stream: int, open: tunnel_pb2.Open) -> None:
+        nonlocal at_once
+        inside.add(stream)
+        at_once = max(at_once, len(inside))
+        await asyncio.sleep(0.01)
+        inside.remove(stream)
+        await opened(link, stream, open)
+
+    door.on_open = on_open  # type: ignore[method-assign]
+    async with forwarding_to(table, Limits(openings_max=8, in_flight_max=8)) as forwarder:
+        await asyncio.gather(*(forwarder.open_session(next(table.routes()), opening(), sink) for sink in sinks))
+        assert [sink.texts for sink in sinks] == [["hello"]] * 300
+    assert at_once <= 8
 
 
 async def test_a_session_with_nowhere_to_go_is_closed_in_time(cell: CellProcess) -> None:

@@ -126,7 +126,7 @@ class Gateway:
             raise Overloaded("too many sessions are being opened", retry_after_ms=RETRY_AFTER_MS)
         self._openings += 1
         try:
-            async with asyncio.timeout(self._limits.opening_s_max), self._slots:
+            async with self._slots, asyncio.timeout(self._limits.opening_s_max):
                 await self._open_now(session, frame)
         finally:
             self._openings -= 1
