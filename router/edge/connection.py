@@ -10,7 +10,6 @@ from typing import Any
 
 import h11
 import structlog
-from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
@@ -28,6 +27,7 @@ from wsproto.events import Ping
 from router.edge.breaches import AnsweringHandshake
 from router.edge.reply import StraightReply, fail
 from router.edge.straight import Asked, read_request
+from router.edge.tasks import TaskGroup
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -95,6 +95,11 @@ class Wire:
     def closed_well(self) -> bool:
         """Both sides have said that they close. (Hypercorn reports 1006 to the app for every close by the client.)"""
         return self.stream.connection.state is SocketState.CLOSED
+
+    def settle(self) -> None:
+        """The upgrade is answered: an idle socket is not to hold its parser."""
+        if self.plain:
+            self.connection.protocol.protocol.connection.h11_connection = None  # type: ignore[union-attr]
 
     def ping(self, now_s: float) -> None:
         self.pinged_s = now_s

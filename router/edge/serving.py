@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from prometheus_client import Counter, Gauge
 
 from chassis.errors import SettingsError
 from router.edge.connection import ASGIApp, Connection, Patience
+from router.edge.tasks import WorkerContext
 
 SWEEP_S = 1.0
 TLS_HANDSHAKE_S = 10.0

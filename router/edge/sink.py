@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from typing import TypeGuard
 
+import structlog
 from prometheus_client import Counter
 
 from router.edge.connection import WRITE_BYTES_HIGH, Send, Wire
@@ -20,10 +21,14 @@ SLOW_READERS = Counter("waggle_router_slow_readers", "Sockets closed because the
 PASSED_OVER = Counter(
     "waggle_router_passing_news_dropped", "Typing and presence not sent to slow readers: said again meanwhile, or too many"
 )
+log = structlog.get_logger("router.edge")
 
 
 class Sink:
-    """A `SocketSink`. Text goes straight to the connection where the wire is plain and nothing waits; else a writer takes it in turn."""
+    """A `SocketSink`. Text goes straight to the connection where the wire is plain and nothing waits; else a writer takes it in turn.
+
+    The writer and its queue are there while something waits: an idle socket has neither.
+    """
 
     def __init__(self, send: Send, wire: Wire | None, frames: FrameCache, *, bytes_max: int, messages_max: int) -> None:
         self._send = send
@@ -31,10 +36,10 @@ class Sink:
         self._frames = frames
         self._bytes_max = bytes_max
         self._messages_max = messages_max
-        self._queue: deque[str] = deque()
+        self._queue: deque[str] | None = None
         self._queued_bytes = 0
         self._passing = Passing()
-        self._wake = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
         self._accepted = False
         self.closing: tuple[int, str] | None = None
 
@@ -53,12 +58,12 @@ class Sink:
             self._write_through(wire, text)
             return
         PASSED_OVER.inc(self._passing.put(text))
-        self._wake.set()
+        self._rouse()
 
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
             self.closing = (code, reason)
-            self._wake.set()
+            self._rouse()
             if self._wire is not None:
                 self._wire.ending()
 
@@ -85,39 +90,65 @@ class Sink:
 
     def _enqueue(self, text: str) -> bool:
         self._queued_bytes += len(text)
+        if self._queue is None:
+            self._queue = deque()
         if self._queued_bytes > self._bytes_max or len(self._queue) >= self._messages_max:
             self._drop_slow()
             return False
         self._queue.append(text)
-        self._wake.set()
+        self._rouse()
         return True
 
     def _drop_slow(self) -> None:
         SLOW_READERS.inc()
-        self._queue.clear()
+        self._queue = None
         self._passing.clear()
         self.close(SLOW, "slow reader: reconnect and catch up")
 
-    async def write(self) -> tuple[int, str]:
-        """After the socket was accepted: send what is queued as it comes. Returns the close that ended it."""
-        while True:
-            await self._write_queued()
-            self._accepted = True
-            if self.closing is not None:
-                return self.closing
-            if self._passing:
-                await self._deliver(self._passing.take())
-            elif not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
+    def start(self) -> None:
+        """The socket was accepted: what waits goes to it, and what comes."""
+        self._accepted = True
+        if self._queue or self._passing or self.closing is not None:
+            self._rouse()
 
-    async def _write_queued(self) -> None:
-        while self._queue:
-            text = self._queue[0]
-            await self._deliver(text)
-            if self._queue:  # not cleared meanwhile
-                self._queue.popleft()
-                self._queued_bytes -= len(text)
+    async def stop(self) -> None:
+        """The socket is gone: nothing is written any more."""
+        self._accepted = False
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+
+    def _rouse(self) -> None:
+        if self._accepted and self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        try:
+            await self._write_waiting()
+            if self.closing is not None:
+                code, reason = self.closing
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except Exception:
+            log.exception("socket_writer_failed")
+            self.abort()
+        finally:
+            self._writer = None
+
+    async def _write_waiting(self) -> None:
+        """Until nothing waits. Once it closes, what is only of passing interest is not waited for."""
+        while self._queue or (self._passing and self.closing is None):
+            if self._queue:
+                await self._write_queued(self._queue)
+            else:
+                await self._deliver(self._passing.take())
+
+    async def _write_queued(self, queue: deque[str]) -> None:
+        while queue:
+            await self._deliver(queue[0])
+            if self._queue is None:  # dropped meanwhile
+                return
+            self._queued_bytes -= len(queue.popleft())
+        self._queue = None
 
     async def _deliver(self, text: str) -> None:
         """Returns when the connection has room again."""
