@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 import pytest
@@ -55,7 +56,8 @@ async def test_a_stream_to_a_hung_process_breaks_within_the_keepalive(monkeypatc
     monkeypatch.setattr(limits, "KEEPALIVE_MS", 1_000)
     monkeypatch.setattr(limits, "KEEPALIVE_TIMEOUT_MS", 500)
     async with a_server() as (pid, address), channel(address, TOKEN) as connected:
-        call = connected.stream_stream("/any/Thing")()
+        start: Any = connected.stream_stream
+        call = start("/any/Thing")()
         assert await call.read() == b"here"
         with faults.paused(pid):
             async with asyncio.timeout(8):
