@@ -33,10 +33,13 @@ class Setting:
         return {"router": self.platform.pid("router"), "cell": self.platform.pid(self.cell)}
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        return self.call_as(self.owner, method, **arguments)
+
+    def call_as(self, token: str, method: str, **arguments: Any) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{self.platform.api}{method}",
             data=json.dumps(arguments).encode(),
-            headers={"Authorization": f"Bearer {self.owner}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             found: dict[str, Any] = json.load(answer)
