@@ -102,7 +102,7 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
         if workload.lifespan is not None:
             await stack.enter_async_context(workload.lifespan())
         if settings.plays("worker"):
-            await stack.enter_async_context(_running(keep_partitions_ahead(database)))
+            await stack.enter_async_context(_running(keep_partitions_ahead(database, workload.partitions)))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
         yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus))
 

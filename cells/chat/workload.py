@@ -12,6 +12,8 @@ from cells.chat.slack.rtm import Once, RtmSessions
 from cells.runtime.workload import Workload
 from chassis.clock import Clock
 
+MONTHS_AHEAD = 12
+
 
 def chat(clock: Clock, once: Once, remembered: Remembering = FORGETFUL, shared: Asking | None = None) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
@@ -28,4 +30,5 @@ def chat(clock: Clock, once: Once, remembered: Remembering = FORGETFUL, shared: 
         sessions=RtmSessions(clock, once, presences),
         attendance=presences,
         lifespan=presences.running,
+        partitions={"make_message_partitions": MONTHS_AHEAD},
     )

@@ -160,6 +160,8 @@ class Workload:
     sessions: Sessions | None = None
     attendance: Attendance | None = None
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    """SQL functions that make partitions of its tables, each called now and then with how many periods ahead."""
 
 
 Events = AsyncIterator[LoggedEvent]

@@ -1,14 +1,19 @@
-"""Partitions of the log, made before the first row wants one."""
+"""Partitions, made before the first row wants one."""
 
-from sqlalchemy import text
+from collections.abc import Mapping
+
+from sqlalchemy import func, select
 
 from cells.runtime.tenancy import Database
 
-_MAKE = text("SELECT make_log_partitions(:weeks)")
+LOG_PARTITIONS: Mapping[str, int] = {"make_log_partitions": 4}
+"""Of the log itself: weeks."""
 
 
-async def make_partitions(database: Database, weeks_ahead: int) -> int:
-    """How many were made; those that are there stay as they are."""
-    async with database.upkeep() as connection:
-        made: int = (await connection.execute(_MAKE, {"weeks": weeks_ahead})).scalar_one()
+async def make_partitions(database: Database, partitions: Mapping[str, int]) -> int:
+    """Call each SQL function with its number of periods ahead. Returns how many partitions were made; what is there stays as it is."""
+    made = 0
+    for function, periods_ahead in partitions.items():
+        async with database.upkeep() as connection:
+            made += (await connection.execute(select(getattr(func, function)(periods_ahead)))).scalar_one()
     return made
