@@ -20,7 +20,7 @@ def free_port() -> int:
         return port
 
 
-@dataclass(frozen=True)
+@dataclass
 class Refused(Exception):
     """The command ended with a non-zero exit; `line` is its stderr, `said` its stdout."""
 

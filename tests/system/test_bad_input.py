@@ -239,7 +239,8 @@ def test_garbage_in_a_tunnel_ends_that_stream_only(platform: Platform) -> None:
     bearer = (("authorization", f"Bearer {(platform.home / 'cluster-token').read_text().strip()}"),)
     with grpc.insecure_channel(f"127.0.0.1:{port_of(platform, 'cell-1')}") as channel:
         for method in ("Connect", "Carry"):
-            call = channel.stream_stream(f"/protos.tunnel.v1.Tunnel/{method}")(iter([b"\xff\xff"]), metadata=bearer, timeout=10)
+            start: Any = channel.stream_stream(f"/protos.tunnel.v1.Tunnel/{method}", None, None)
+            call = start(iter([b"\xff\xff"]), metadata=bearer, timeout=10)
             with pytest.raises(grpc.RpcError) as broken:
                 list(call)
             assert broken.value.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -266,7 +267,7 @@ def test_every_rpc_needs_the_credential(platform: Platform, process: str, module
         for method in methods:
             for metadata in wrong:
                 with pytest.raises(grpc.RpcError) as error:
-                    list(channel.stream_stream(method)(iter([b""]), metadata=metadata, timeout=10))
+                    list(channel.stream_stream(method, None, None)(iter([b""]), metadata=metadata, timeout=10))
                 assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED, method
 
 
