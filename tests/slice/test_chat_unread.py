@@ -365,3 +365,39 @@ async def test_kept_counts_are_right_and_do_without_redis(cell_database: FreshDa
             again = await ann.call("client.counts")
             assert again["channels"] != first["channels"] and again == await world.ann.call("client.counts")
         assert await ann.call("client.counts") == again
+
+
+async def test_a_post_writes_its_authors_membership_alone(cell_database: FreshDatabase) -> None:
+    """Whoever is called, and however many there are: `xmin` names the transaction that wrote a row last."""
+    async with a_chat(cell_database) as chat:
+        world = await a_world(chat)
+        await execute(
+            cell_database.owner_url,
+            "INSERT INTO members SELECT $1, $2, 'U' || n, 1, 0 FROM generate_series(1, 1000) AS n",
+            world.acme.scope.workspace_id,
+            world.dev,
+        )
+        question = "SELECT user_id, xmin::text FROM members WHERE channel_id = $1"
+        before = {row["user_id"]: row["xmin"] for row in await execute(cell_database.owner_url, question, world.dev)}
+        await say(world.owner, world.dev, "<!channel>")
+        after = {row["user_id"]: row["xmin"] for row in await execute(cell_database.owner_url, question, world.dev)}
+        assert {user for user in after if after[user] != before[user]} == {world.owner.user_id} and len(after) == 1_002
+        rows = await execute(cell_database.owner_url, "SELECT target FROM mentions WHERE channel_id = $1", world.dev)
+        assert [row["target"] for row in rows] == ["!channel"]
+
+
+async def test_the_number_of_members_is_kept_with_them(cell_database: FreshDatabase) -> None:
+    async with a_chat(cell_database) as chat:
+        world = await a_world(chat)
+        for _ in range(2):
+            await world.ann.call("conversations.join", channel=world.dev)
+        info = await world.owner.call("conversations.info", channel=world.dev, include_num_members="1")
+        assert info["channel"]["num_members"] == 3
+        for _ in range(2):
+            await world.ann.call("conversations.leave", channel=world.dev)
+        await world.owner.call("conversations.invite", channel=world.dev, users=world.ann.user_id)
+        rows = await execute(
+            cell_database.owner_url,
+            "SELECT num_members, (SELECT count(*) FROM members m WHERE m.channel_id = c.channel_id) AS counted FROM channels c",
+        )
+        assert all(row["num_members"] == row["counted"] for row in rows) and len(rows) == 4
