@@ -11,7 +11,7 @@ from cells.chat.domain.messages.errors import CantDelete, CantUpdate, ChannelIna
 from cells.chat.domain.messages.events import changed, deleted, message_face
 from cells.chat.domain.messages.message import Message
 from cells.chat.domain.messages.repository import Messages
-from cells.runtime.log import Transaction
+from cells.runtime.log import Event, Transaction
 from chassis.identity import UserId
 
 TEXT_LENGTH_MAX = 40_000
@@ -66,10 +66,25 @@ class DeleteMessage:
         _, before = await _require_message(tx, self.channel_id, self.ts_us, self.user_id)
         if before.user_id != self.user_id and not self.is_owner:
             raise CantDelete
-        now_us = tx.next_ts_us()
-        await Messages(tx.connection, tx.scope).remove(self.channel_id, self.ts_us, now_us)
+        messages, now_us = Messages(tx.connection, tx.scope), tx.next_ts_us()
+        hangs = bool(before.thread_us is None and await messages.threads(self.channel_id, [self.ts_us]))
+        await messages.remove(self.channel_id, self.ts_us, now_us)
         await Mentions(tx.connection, tx.scope).remove(self.channel_id, self.ts_us)
-        tx.append(deleted(before, tx.scope.workspace_id, now_us))
+        tx.append(_gone(before, tx.scope.workspace_id, now_us, hangs=hangs))
+        if before.thread_us is not None:
+            await _tell_empty_thread(tx, messages, (self.channel_id, before.thread_us), now_us)
+
+
+def _gone(before: Message, team_id: str, now_us: int, *, hangs: bool) -> Event:
+    """Where a thread hangs on it a tombstone takes its place, as in the channel's history."""
+    return changed(before, replace(before, deleted_us=now_us), team_id, now_us) if hangs else deleted(before, team_id, now_us)
+
+
+async def _tell_empty_thread(tx: Transaction, messages: Messages, key: tuple[str, int], now_us: int) -> None:
+    """A tombstone goes with its last reply."""
+    root = (await messages.get_many([key])).get(key)
+    if root is not None and root.deleted_us is not None and not await messages.threads(key[0], [key[1]]):
+        tx.append(deleted(root, tx.scope.workspace_id, now_us))
 
 
 async def _require_message(tx: Transaction, channel_id: str, ts_us: int, user_id: str) -> tuple[Standing, Message]:
