@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.runtime.log import Event, LoggedEvent, Transaction
 from cells.runtime.tenancy import TenantScope, tenant_table
-from cells.runtime.workload import Admitted, Handshake, Refused, Regrouping, Tenant
+from cells.runtime.workload import Admitted, Effect, Following, Handshake, Passing, Refused, Regrouping, Tenant
 from chassis.errors import WaggleError
 from migrations.isolation import protection_of
 from tests.harness.workspaces import execute
@@ -99,8 +99,17 @@ class RoomSessions:
         facts = json.loads(event.payload)
         return (Regrouping(facts["user"], facts["room"], event.kind == "entered"),)
 
-    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[str]:
+    async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[Effect]:
         if text == "fail":
             raise RuntimeError("the workload broke")
+        verb, _, words = text.partition(" ")
+        if verb == "follow":
+            return [Following(frozenset(words.split()), lambda: answer(f"following {words}"))]
+        if verb == "whisper":
+            return [Passing((words,), f"psst {session.user_id}", without=(session.user_id,), key=words)]
         self.said.append(f"{session.user_id}: {text}")
         return [f"echo {text}"]
+
+
+async def answer(*texts: str) -> Sequence[str]:
+    return texts

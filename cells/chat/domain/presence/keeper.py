@@ -8,7 +8,7 @@ With Redis away nobody is told anything, and marks wait.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
@@ -81,6 +81,8 @@ class Presences:
         room.follow((), _users_of(session))
         if gone:
             self._mark(room, session.user_id)
+        elif room.person(session.user_id).sessions <= 0:
+            del room.people[session.user_id]  # what Redis knows of it ages, while the session opens elsewhere
 
     def on_following(self, tenant: Tenant, before: Admitted, after: Admitted) -> None:
         self._room(tenant).follow(_users_of(after), _users_of(before))
@@ -149,7 +151,7 @@ class Presences:
             await self._news.wait()
             await asyncio.sleep(GATHER_S)
             self._news.clear()
-            await self.tell()
+            await self._safely(self.tell())
             if self._away:
                 await asyncio.sleep(RETRY_S)
                 self._news.set()
@@ -157,7 +159,13 @@ class Presences:
     async def _keep_beating(self) -> None:
         while True:
             await asyncio.sleep(BEAT_S)
-            await self.beat()
+            await self._safely(self.beat())
+
+    async def _safely(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - a look that fails must not end all looks to come
+            _log.exception("presence failed")
 
     async def tell(self) -> None:
         """Look at everyone marked; after Redis was away, at everyone."""
@@ -228,12 +236,14 @@ class Presences:
         commands = [command for user_id, word in words.items() for command in telling(workspace_id, user_id, word)]
         answers = await self._shared.ask(commands) if commands else []
         if answers is None:
+            room.doubtful.update(words)
             return False
         for (user_id, word), before in zip(words.items(), answers[::2], strict=True):
             told = before.decode() if isinstance(before, bytes) else room.said.get(user_id, Availability.AWAY.value)
             room.said[user_id] = word
-            if word != told:
+            if word != told or user_id in room.doubtful:
                 room.tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id))
+            room.doubtful.discard(user_id)
         return True
 
 

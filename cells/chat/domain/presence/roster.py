@@ -31,6 +31,8 @@ class Room:
     """Whose presence may have changed since it was last told."""
     said: dict[str, str] = field(default_factory=dict)
     """What was last told of those who are here or followed; counts where Redis forgot."""
+    doubtful: set[str] = field(default_factory=set)
+    """Whose word was swapped, perhaps: Redis did not answer, and may have done it all the same. Told again."""
 
     def person(self, user_id: str) -> Person:
         return self.people.setdefault(user_id, Person())
@@ -54,6 +56,7 @@ class Room:
                 del self.people[user_id]
             if user_id not in self.people and user_id not in self.followed:
                 self.said.pop(user_id, None)
+                self.doubtful.discard(user_id)
 
     @property
     def empty(self) -> bool:

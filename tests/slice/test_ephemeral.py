@@ -1,0 +1,64 @@
+"""What is said once: to those in the group now, never from the log; and groups that a session chose stay with it when it resumes."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from cells.runtime.gateway import Limits
+from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
+from tests.harness.recorder import Client, RecordingLink
+from tests.harness.rooms import Enter
+from tests.slice.test_gateway import a_process, a_scope
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_only_members_hear_only_members_may_speak_and_nothing_is_kept(cell_database: FreshDatabase) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database) as process:
+        for user in ("U1", "U2"):
+            await process.log.commit(scope, Enter(user, "C1"))
+        link, clients = RecordingLink(process.gateway), [Client(user) for user in ("U1", "U2", "U3")]
+        streams = [await link.open(client, scope) for client in clients]
+        head = await process.log.head(scope)
+        link.say(streams[2], "whisper C1")
+        link.say(streams[0], "whisper C1")
+        await eventually(lambda: "psst U1" in clients[1].received)
+        assert [client.received[1:] for client in clients] == [[], ["psst U1"], []]
+        assert await process.log.head(scope) == head
+
+
+async def test_chosen_groups_survive_a_resume_and_the_last_choice_counts(cell_database: FreshDatabase) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database) as first, a_process(cell_database) as second:
+        client, link = Client("U1"), RecordingLink(first.gateway)
+        stream = await link.open(client, scope)
+        link.say(stream, "follow G1 G2")
+        link.say(stream, "follow G2 G3")
+        await eventually(lambda: "following G2 G3" in client.received)
+        link.lose()
+        elsewhere = RecordingLink(second.gateway)
+        await elsewhere.open(client, scope)
+        tenant = second.gateway._tenants.require(scope.workspace_id, scope.epoch)
+        for group in ("G1", "G2", "G3"):
+            tenant.tell((group,), group)
+        assert client.received[-2:] == ["G2", "G3"] and "G1" not in client.received
+
+
+async def test_a_slow_link_keeps_its_room_for_events_and_gets_the_last_of_each_key(cell_database: FreshDatabase) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database, replace(Limits(), ephemerals_waiting_max=2)) as process:
+        client, link = Client("U1"), RecordingLink(process.gateway)
+        await link.open(client, scope)
+        link.held, link.room = True, 20
+        tenant = process.gateway._tenants.require(scope.workspace_id, scope.epoch)
+        for n in range(50):
+            tenant.tell(("U1",), f"a {n}", key="a")
+        assert len(link.waiting) <= link.room // 2 + 1, "half of the queue is left to events"
+        await asyncio.sleep(0)
+        link.held = False
+        link.arrive()
+        await eventually(lambda: client.received[-1] == "a 49")
+        assert len(client.received) < 20

@@ -1,0 +1,202 @@
+"""Presence among the processes of a cell, over a real Redis that is restarted and paused; time moves by hand."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from cells.chat.domain.presence import keeper as keeper_module
+from cells.chat.domain.presence.events import group_of
+from cells.chat.domain.presence.keeper import Presences
+from cells.chat.domain.presence.presence import AUTO_AWAY_S, FRESH_S
+from cells.runtime.bus import Bus, Ephemeral, Ephemerals, Shared
+from cells.runtime.log import LoggedTenant
+from cells.runtime.workload import Admitted
+from chassis.clock import SystemClock
+from control_plane.provision.processes import free_port
+from control_plane.provision.valkey import Valkey
+from tests.harness.chat import Workspace, a_chat
+from tests.harness.clock import ManualClock
+from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
+from tests.harness.faults import paused
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Process:
+    """One gateway process: its presence, and what its sockets would be told."""
+
+    presences: Presences
+    tenant: LoggedTenant
+    shared: Shared
+    bus: Bus
+    told: list[tuple[str, str]] = field(default_factory=list)
+
+    def hear(self, said: Ephemeral) -> None:
+        event = json.loads(said.text)
+        if event["type"] == "presence_change":
+            assert said.groups == (group_of(event["user"]),)
+            self.told.append((event["user"], event["presence"]))
+
+    def arrive(self, user_id: str, *follows: str, resumed: bool = False) -> Admitted:
+        session = Admitted(user_id, following=frozenset(map(group_of, follows)))
+        self.presences.on_arrival(self.tenant, session, resumed=resumed)
+        return session
+
+    def leave(self, session: Admitted, *, gone: bool = True) -> None:
+        self.presences.on_departure(self.tenant, session, gone=gone)
+
+    async def word(self, user_id: str) -> str:
+        return (await self.presences.of(self.tenant, [user_id]))[user_id].shown
+
+
+@asynccontextmanager
+async def a_process(acme: Workspace, url: str, clock: ManualClock) -> AsyncIterator[Process]:
+    bus = Bus(url)
+    async with bus.running():
+        shared, ephemerals = Shared(bus, SystemClock()), Ephemerals(bus)
+        process = Process(Presences(clock, shared), replace(acme.tenant, ephemerals=ephemerals), shared, bus)
+        ephemerals.listen(process.hear)
+        await bus.until_connected()
+        yield process
+
+
+@dataclass
+class Cell:
+    acme: Workspace
+    clock: ManualClock
+    valkey: Valkey
+    one: Process
+    two: Process
+
+    async def settle(self) -> None:
+        """Both have looked at what was marked, and a beat has passed."""
+        for process in (self.one, self.two):
+            await process.presences.tell()
+            await process.presences.beat()
+
+
+@pytest.fixture
+async def cell(cell_database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Cell]:
+    clock, valkey = ManualClock(), Valkey(tmp_path / "valkey", free_port())
+    await valkey.start()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(valkey.stop)
+        chat = await stack.enter_async_context(a_chat(cell_database, clock))
+        acme = await chat.found("acme")
+        one, two = [await stack.enter_async_context(a_process(acme, valkey.url, clock)) for _ in range(2)]
+        yield Cell(acme, clock, valkey, one, two)
+
+
+async def test_followers_hear_across_processes_once_of_each_change(cell: Cell) -> None:
+    ann = cell.acme.bot.user_id
+    cell.two.arrive("UFOLLOWER", ann)
+    session = cell.one.arrive(ann)
+    await cell.settle()
+    await eventually(lambda: cell.two.told.count((ann, "active")) == 1)
+    second = cell.two.arrive(ann)
+    await cell.settle()
+    cell.one.leave(session)
+    await cell.settle()
+    assert await cell.one.word(ann) == "active", "another socket is open"
+    cell.two.leave(second)
+    await cell.settle()
+    await eventually(lambda: (ann, "away") in cell.one.told)
+    mine = [word for user_id, word in cell.one.told if user_id == ann]
+    assert mine == ["active", "away"]
+
+
+async def test_away_after_ten_minutes_and_back_at_the_first_word(cell: Cell) -> None:
+    ann = cell.acme.owner.user_id
+    cell.one.arrive(ann)
+    cell.two.arrive("UFOLLOWER", ann)
+    await cell.settle()
+    cell.clock.advance(AUTO_AWAY_S - 1)
+    await cell.settle()
+    assert await cell.two.word(ann) == "active"
+    cell.clock.advance(1)
+    await cell.settle()
+    await eventually(lambda: cell.two.told[-1] == (ann, "away"))
+    cell.one.presences.on_activity(cell.one.tenant, ann)
+    await cell.settle()
+    await eventually(lambda: cell.two.told[-1] == (ann, "active"))
+
+
+async def test_a_process_that_died_is_found_out_by_followers(cell: Cell) -> None:
+    ann = cell.acme.owner.user_id
+    cell.one.arrive(ann)
+    cell.two.arrive("UFOLLOWER", ann)
+    await cell.settle()
+    cell.clock.advance(FRESH_S + 1)
+    await cell.two.presences.beat()
+    assert cell.two.told[-1] == (ann, "away")
+
+
+async def test_a_session_that_moves_is_never_away(cell: Cell) -> None:
+    ann = cell.acme.owner.user_id
+    cell.two.arrive("UFOLLOWER", ann)
+    session = cell.one.arrive(ann)
+    await cell.settle()
+    cell.one.leave(session, gone=False)
+    await cell.settle()
+    cell.two.arrive(ann, resumed=True)
+    await cell.settle()
+    assert [word for user_id, word in cell.two.told if user_id == ann] in ([], ["active"])
+
+
+async def test_a_restarted_redis_is_filled_from_the_sessions_and_nobody_is_told_of_it(cell: Cell) -> None:
+    ann = cell.acme.owner.user_id
+    cell.one.arrive(ann)
+    cell.two.arrive("UFOLLOWER", ann)
+    await cell.settle()
+    await eventually(lambda: (ann, "active") in cell.two.told)
+    cell.one.told.clear()
+    cell.two.told.clear()
+    await cell.valkey.stop()
+    await cell.settle()
+    assert await cell.one.word(ann) == "active", "as far as this process knows"
+    assert await cell.two.presences.shown(cell.two.tenant, [ann]) is None, "says nothing"
+    await cell.valkey.start()
+    for process in (cell.one, cell.two):
+        await process.bus.until_connected()
+        await eventually(lambda process=process: answers(process))  # type: ignore[misc]
+    await cell.two.presences.beat()
+
+    async def rebuilt() -> bool:
+        await cell.settle()
+        return await cell.two.word(ann) == "active"
+
+    await eventually(rebuilt)
+    assert cell.one.told == cell.two.told == []
+
+
+async def answers(process: Process) -> bool:
+    return await process.shared.ask([("PING",)]) is not None
+
+
+async def test_a_change_while_redis_hangs_is_told_when_it_goes_on(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "RETRY_S", 0.05)
+    ann = cell.acme.owner.user_id
+    cell.one.arrive(ann)
+    cell.one.arrive("UFOLLOWER", ann)
+    async with cell.one.presences.running():
+        await eventually(lambda: (ann, "active") in cell.one.told)
+        for word, shown in (("away", "away"), ("auto", "active")) * 2:
+            pid = cell.valkey.pid
+            assert pid is not None
+            before = len(cell.one.told)
+            with paused(pid):
+                await cell.acme.owner.call("users.setPresence", presence=word)
+                cell.one.presences.on_setting(cell.one.tenant, ann)
+                await eventually(lambda: cell.one.presences._away)
+                assert len(cell.one.told) == before
+            await eventually(has_told(cell.one, before, (ann, shown)))
+
+
+def has_told(process: Process, after: int, news: tuple[str, str]) -> Callable[[], bool]:
+    return lambda: set(process.told[after:]) == {news}
