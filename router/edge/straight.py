@@ -24,7 +24,7 @@ _NOT_HERE = frozenset((b"transfer-encoding", b"upgrade", b"expect", b"http2-sett
 _ASGI = {"spec_version": "2.1", "version": "3.0"}
 
 
-@dataclass(slots=True, eq=False)  # not frozen: that makes one cost four times as much, for every request
+@dataclass(slots=True, eq=False)  # not frozen: that costs 1.4 us a request instead of 0.3
 class Asked:
     method: str
     target: bytes
