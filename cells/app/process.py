@@ -22,14 +22,24 @@ from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
 from cells.runtime.log import Tenants, WorkspaceLog
 from cells.runtime.tenancy import Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
-from cells.runtime.transfer import TENANCY_TOPIC, CellService, Commands, Inspector, Ownership
+from cells.runtime.transfer import (
+    TENANCY_TOPIC,
+    CellService,
+    Commands,
+    Inspector,
+    Moves,
+    OwnerDatabase,
+    Ownership,
+    TransferService,
+    travelling,
+)
 from cells.runtime.workload import Workload
 from chassis.backoff import Backoff
 from chassis.clock import Clock, SystemClock
 from chassis.errors import SettingsError
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
-from protos.cell.v1 import cell_pb2_grpc
+from protos.cell.v1 import cell_pb2_grpc, transfer_pb2_grpc
 
 STOP_GRACE_S = 2.0
 MakeWorkload = Callable[[Clock, Claims, Remembered, Shared], Workload]
@@ -143,10 +153,17 @@ async def _register(grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts
     sessions_of = gateway.sessions_of if gateway is not None else lambda _: 0
     cell = CellService(ownership, commands, Inspector(parts.database, parts.bus), sessions_of)
     cell_pb2_grpc.add_CellServicer_to_server(cell, grpc_server)
+    transfer_pb2_grpc.add_TransferServicer_to_server(_transfer(parts, ownership), grpc_server)
     ingress.register(grpc_server)
     healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
+
+
+def _transfer(parts: Parts, ownership: Ownership) -> TransferService:
+    url = parts.settings.owner_database_url
+    owner = OwnerDatabase(url) if url else None
+    return TransferService(Moves(owner, travelling(parts.workload.tables), ownership, parts.table.wake))
 
 
 async def _heartbeat(parts: Parts, gateway: Gateway | None, port: int, credential: str, stack: AsyncExitStack) -> Heartbeat | None:

@@ -19,6 +19,9 @@ class CellSettings:
     advertise: Address | None = setting("WAGGLE_CELL_ADVERTISE", default=None, help="where routers reach it; none: as listened")
     health: Address = setting("WAGGLE_CELL_HEALTH", help="where /livez, /readyz and /metrics are served, host:port")
     database_url: str = setting("WAGGLE_CELL_DATABASE_URL", help="postgresql://waggle_app:... of the cell", secret=True)
+    owner_database_url: str | None = setting(
+        "WAGGLE_CELL_OWNER_DATABASE_URL", default=None, help="postgresql://... as the owner of its tables; none: nothing moves", secret=True
+    )
     database_connections: int = setting("WAGGLE_CELL_DATABASE_CONNECTIONS", default=12, min=2, max=200, help="size of the pool")
     redis_url: str | None = setting(
         "WAGGLE_CELL_REDIS_URL", default=None, help="redis://... of the cell; none: processes poll", secret=True

@@ -13,6 +13,7 @@ from chassis.clock import SystemClock
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.settings import ControlSettings
+from control_plane.moves import Controller, Desk
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
@@ -48,6 +49,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         cell_creation = CellCreation(registry, provisioner)
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
+        controller = Controller(registry, doors, SystemClock())
         admin = AdminService(
             registry=registry,
             view=view,
@@ -57,6 +59,8 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             doctor=Doctor(registry, acknowledgements, doors),
             auditor=Auditor(registry, callers),
             cell_creation=cell_creation,
+            moves=Desk(registry, doors),
+            on_move=controller.wake,
             public_url=settings.public_url,
             version=version("waggle"),
         )
@@ -66,6 +70,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             Follower(view, registry, settings.database_url).run(),
             acknowledgements.run(registry),
             Reconciler(registry, lifecycle, cell_creation, SystemClock()).run(),
+            controller.run(),
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]

@@ -5,6 +5,7 @@ import typer
 from control_plane.cli.audits import audits
 from control_plane.cli.cells import cells
 from control_plane.cli.health import doctor, status
+from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
 from control_plane.cli.platforms import down, up
 from control_plane.cli.workspaces import workspaces
@@ -22,6 +23,7 @@ def program() -> typer.Typer:
         app.command(verb.__name__)(verb)
     app.add_typer(cells, name="cell")
     app.add_typer(workspaces, name="workspace")
+    app.add_typer(moves, name="move")
     app.add_typer(users, name="user")
     app.add_typer(tokens, name="token")
     app.add_typer(audits, name="audit")

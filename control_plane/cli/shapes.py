@@ -62,3 +62,13 @@ def check_json(check: admin_pb2.Check) -> dict[str, Any]:
 def audit_json(entry: admin_pb2.AuditEntry) -> dict[str, Any]:
     fields = ("at", "actor", "action", "target", "source", "outcome")
     return {name: getattr(entry, name) for name in fields}
+
+
+def plan_json(plan: admin_pb2.MovePlan) -> dict[str, Any]:
+    fields = ("workspace", "source", "target", "rows", "bytes", "duration_s", "pause_ms")
+    return {name: getattr(plan, name) for name in fields} | {"blockers": list(plan.blockers)}
+
+
+def move_json(move: admin_pb2.Move) -> dict[str, Any]:
+    fields = ("move_id", "state", "pause_ms", "rows", "duration_s", "workspace", "workspace_id", "source", "target", "step", "problem")
+    return {name: getattr(move, name) for name in fields}

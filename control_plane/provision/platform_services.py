@@ -91,6 +91,7 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         WAGGLE_CELL_ADVERTISE=around.local(cell.name),
         WAGGLE_CELL_HEALTH=around.local(f"{cell.name}-health"),
         WAGGLE_CELL_DATABASE_URL=server.server.url(DATABASE, APP_ROLE),
+        WAGGLE_CELL_OWNER_DATABASE_URL=server.server.url(DATABASE),
         WAGGLE_CELL_REDIS_URL=valkey.url,
         WAGGLE_CELL_CONTROL_PLANE=around.control_address,
         WAGGLE_CELL_HOME=str(around.layout.cell(cell.name)),

@@ -1,7 +1,7 @@
 """Which workspace lives in which cell, at which epoch: the rows, the states and the directory's version."""
 
 from control_plane.registry.database import DATABASE_AWAY, Registry, listening, open_registry
-from control_plane.registry.errors import CellUnknown, Conflict, NameTaken, RegistryError, TransitionRefused, WorkspaceUnknown
+from control_plane.registry.errors import CellUnknown, Conflict, MoveUnknown, NameTaken, RegistryError, TransitionRefused, WorkspaceUnknown
 from control_plane.registry.facts import (
     AuditEntry,
     Cell,
@@ -14,6 +14,7 @@ from control_plane.registry.facts import (
     Workspace,
 )
 from control_plane.registry.heartbeats import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT
+from control_plane.registry.move_facts import Move, MoveState, MoveStep
 from control_plane.registry.states import CellState, WorkspaceState
 from control_plane.registry.workspaces import Draft
 
@@ -30,6 +31,10 @@ __all__ = [
     "Conflict",
     "Draft",
     "Heartbeat",
+    "Move",
+    "MoveState",
+    "MoveStep",
+    "MoveUnknown",
     "NameTaken",
     "Process",
     "Registry",

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from control_plane.registry.cells import Cells
 from control_plane.registry.heartbeats import Heartbeats
+from control_plane.registry.moves import Moves
 from control_plane.registry.records import AdminTokens, Audit, Routers
 from control_plane.registry.versions import CHANNEL, DirectoryRows
 from control_plane.registry.workspaces import Workspaces
@@ -30,6 +31,7 @@ class Registry:
     cells: Cells
     heartbeats: Heartbeats
     workspaces: Workspaces
+    moves: Moves
     directory: DirectoryRows
     audit: Audit
     tokens: AdminTokens
@@ -58,6 +60,7 @@ def _registry(engine: AsyncEngine) -> Registry:
         cells=Cells(engine),
         heartbeats=Heartbeats(engine),
         workspaces=Workspaces(engine),
+        moves=Moves(engine),
         directory=DirectoryRows(engine),
         audit=Audit(engine),
         tokens=AdminTokens(engine),

@@ -18,6 +18,13 @@ class WorkspaceUnknown(RegistryError):
         super().__init__(f"there is no workspace {reference!r}")
 
 
+class MoveUnknown(RegistryError):
+    code = "move_unknown"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"there is no move {reference!r}")
+
+
 class CellUnknown(RegistryError):
     code = "cell_unknown"
 

@@ -75,6 +75,27 @@ workspaces = Table(
     Index("workspaces_state", "state"),
 )
 
+moves = Table(
+    "moves",
+    registry_metadata,
+    Column("id", Text, primary_key=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("source", Text, ForeignKey("cells.name"), nullable=False),
+    Column("target", Text, ForeignKey("cells.name"), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("lease_holder", Text, nullable=False, server_default=""),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("facts", JSONB, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("step_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("ended_at", DateTime(timezone=True)),
+)
+
 routers = Table(
     "routers",
     registry_metadata,

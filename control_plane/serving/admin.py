@@ -1,11 +1,13 @@
 """Admin: what the CLI and the console ask. Each method reads as what it does; auditing and errors are around it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
-from control_plane.registry import Registry
+from control_plane.moves import Desk
+from control_plane.registry import Move, Registry
 from control_plane.serving.acknowledgements import Acknowledgements
 from control_plane.serving.audited import Auditor, answering
 from control_plane.serving.cell_creation import CellCreation
@@ -13,13 +15,14 @@ from control_plane.serving.commands import Commands
 from control_plane.serving.doctor import Doctor, verdict
 from control_plane.serving.lifecycle import Order, WorkspaceLifecycle
 from control_plane.serving.refusals import InvalidRequest
-from control_plane.serving.shapes import audit_shape, cell_shape, router_shape, workspace_shape
+from control_plane.serving.shapes import audit_shape, cell_shape, move_shape, plan_shape, router_shape, workspace_shape
 from control_plane.serving.view import DirectoryView
 from protos.admin.v1 import admin_pb2, admin_pb2_grpc
 
 PAGE_MAX = 1_000
 PAGE_DEFAULT = 100
 REFERENCE_CHARACTERS_MAX = 100
+WINDOW_S_MAX = 7 * 86400.0
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -34,6 +37,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     doctor: Doctor
     auditor: Auditor
     cell_creation: CellCreation
+    moves: Desk
+    on_move: Callable[[], None]
     public_url: str
     version: str
 
@@ -110,6 +115,47 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         async with answering(context, "audit.list"):
             entries = await self.registry.audit.latest(_limit(request.limit))
             return admin_pb2.ListAuditReply(entries=[audit_shape(entry) for entry in entries])
+
+    async def PlanMove(self, request: admin_pb2.PlanMoveRequest, context: Context) -> admin_pb2.MovePlan:
+        async with answering(context, "move.plan"):
+            return plan_shape(await self.moves.plan(request.workspace[:REFERENCE_CHARACTERS_MAX], request.cell[:REFERENCE_CHARACTERS_MAX]))
+
+    async def StartMove(self, request: admin_pb2.StartMoveRequest, context: Context) -> admin_pb2.Move:
+        async with self.auditor.action(context, "move.start", f"{request.workspace} to {request.cell}"[:REFERENCE_CHARACTERS_MAX]) as made:
+            window_s = request.window_s if request.HasField("window_s") else None
+            if window_s is not None and not 0 <= window_s <= WINDOW_S_MAX:
+                raise InvalidRequest(f"a window of {window_s} s is not allowed; 0 to {WINDOW_S_MAX:.0f}")
+            move = await self.moves.start(request.workspace[:REFERENCE_CHARACTERS_MAX], request.cell[:REFERENCE_CHARACTERS_MAX], window_s)
+            made.append(move.id)
+            self.on_move()
+            return move_shape(move)
+
+    async def ShowMove(self, request: admin_pb2.MoveRef, context: Context) -> admin_pb2.Move:
+        async with answering(context, "move.show"):
+            return move_shape(await self.moves.find(request.move[:REFERENCE_CHARACTERS_MAX]))
+
+    async def ListMoves(self, request: admin_pb2.ListMovesRequest, context: Context) -> admin_pb2.ListMovesReply:
+        async with answering(context, "move.list"):
+            return admin_pb2.ListMovesReply(
+                moves=[move_shape(move) for move in await self.registry.moves.list(limit=_limit(request.limit))]
+            )
+
+    async def AbortMove(self, request: admin_pb2.MoveRef, context: Context) -> admin_pb2.Move:
+        return await self._turned(request, context, "move.abort", self.moves.abort)
+
+    async def RollbackMove(self, request: admin_pb2.MoveRef, context: Context) -> admin_pb2.Move:
+        return await self._turned(request, context, "move.rollback", self.moves.rollback)
+
+    async def FinishMove(self, request: admin_pb2.MoveRef, context: Context) -> admin_pb2.Move:
+        return await self._turned(request, context, "move.finish", self.moves.finish)
+
+    async def _turned(
+        self, request: admin_pb2.MoveRef, context: Context, action: str, turn: Callable[[str], Awaitable[Move]]
+    ) -> admin_pb2.Move:
+        async with self.auditor.action(context, action, request.move[:REFERENCE_CHARACTERS_MAX]):
+            move = await turn(request.move[:REFERENCE_CHARACTERS_MAX])
+            self.on_move()
+            return move_shape(move)
 
 
 def _reference(request: admin_pb2.WorkspaceRef) -> str:

@@ -9,12 +9,13 @@ import grpc
 
 from control_plane.registry import Cell, Process
 from control_plane.serving.refusals import CellAway, CellRefused
-from protos.cell.v1 import cell_pb2_grpc
+from protos.cell.v1 import cell_pb2_grpc, transfer_pb2_grpc
 
 CHANNELS_MAX = 512
 CLOSE_GRACE_S = 5.0
 
 Stub: TypeAlias = "cell_pb2_grpc.CellAsyncStub"  # in quotes: a class of the stub file only
+TransferStub: TypeAlias = "transfer_pb2_grpc.TransferAsyncStub"
 T = TypeVar("T")
 
 _AWAY = frozenset(
@@ -39,9 +40,16 @@ class CellDoors:
 
     async def ask(self, cell: Cell, what: Callable[["Stub"], Awaitable[T]]) -> T:
         """One call to a process of the cell, the freshest first; `what` carries its own timeout. Raises CellAway or CellRefused."""
+        return await self._ask(cell, lambda line: what(cell_pb2_grpc.CellStub(line)))
+
+    async def ask_transfer(self, cell: Cell, what: Callable[["TransferStub"], Awaitable[T]]) -> T:
+        """The same for a move's verbs."""
+        return await self._ask(cell, lambda line: what(transfer_pb2_grpc.TransferStub(line)))
+
+    async def _ask(self, cell: Cell, what: Callable[[grpc.aio.Channel], Awaitable[T]]) -> T:
         process = _freshest(cell)
         try:
-            return await what(cell_pb2_grpc.CellStub(self._channel(process.address)))
+            return await what(self._channel(process.address))
         except grpc.aio.AioRpcError as error:
             said = error.details() or error.code().name
             if error.code() in _SAID_NO:

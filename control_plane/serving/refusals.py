@@ -3,9 +3,10 @@
 import grpc
 
 from chassis.errors import WaggleError
+from control_plane.moves import MoveRefused
 from control_plane.placement import PlacementRefused
 from control_plane.provision.errors import ProvisionError
-from control_plane.registry import CellUnknown, Conflict, NameTaken, TransitionRefused, WorkspaceUnknown
+from control_plane.registry import CellUnknown, Conflict, MoveUnknown, NameTaken, TransitionRefused, WorkspaceUnknown
 
 
 class InvalidRequest(WaggleError):
@@ -33,6 +34,8 @@ _STATUSES: tuple[tuple[type[WaggleError], grpc.StatusCode], ...] = (
     (NameTaken, grpc.StatusCode.ALREADY_EXISTS),
     (WorkspaceUnknown, grpc.StatusCode.NOT_FOUND),
     (CellUnknown, grpc.StatusCode.NOT_FOUND),
+    (MoveUnknown, grpc.StatusCode.NOT_FOUND),
+    (MoveRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (TransitionRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (Conflict, grpc.StatusCode.ABORTED),
     (PlacementRefused, grpc.StatusCode.RESOURCE_EXHAUSTED),

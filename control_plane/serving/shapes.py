@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from control_plane.registry import AuditEntry, Cell, Process, RouterSeen, Workspace
+from control_plane.moves import Plan
+from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, Workspace
 from protos.admin.v1 import admin_pb2
 
 
@@ -61,4 +62,37 @@ def audit_shape(entry: AuditEntry) -> admin_pb2.AuditEntry:
         target=entry.target,
         source=entry.source,
         outcome=entry.outcome,
+    )
+
+
+def plan_shape(plan: Plan) -> admin_pb2.MovePlan:
+    return admin_pb2.MovePlan(
+        workspace=plan.workspace.subdomain,
+        source=plan.workspace.cell,
+        target=plan.target,
+        rows=plan.rows,
+        bytes=plan.bytes,
+        duration_s=plan.duration_s,
+        pause_ms=plan.pause_ms,
+        blockers=plan.blockers,
+    )
+
+
+def move_shape(move: Move) -> admin_pb2.Move:
+    left_s = float(move.facts.get("window_s", 0)) - move.step_age_s if move.state is MoveState.WINDOW else 0.0
+    return admin_pb2.Move(
+        move_id=move.id,
+        workspace=move.name,
+        workspace_id=move.workspace_id,
+        source=move.source,
+        target=move.target,
+        step=move.step,
+        state=move.state,
+        rows=move.facts.get("rows", 0),
+        rows_planned=move.facts.get("rows_planned", 0),
+        pause_ms=move.facts.get("pause_ms", 0.0),
+        duration_s=move.age_s,
+        problem=move.problem,
+        lag_ms=move.facts.get("lag_ms", 0.0),
+        window_left_s=max(left_s, 0.0),
     )

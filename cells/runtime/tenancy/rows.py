@@ -51,6 +51,8 @@ def refusal_of(row: Tenancy, epoch: int) -> NotExecuted | None:
     match row.state:
         case TenancyState.MOVED:
             return Moved(f"{workspace} moved to {row.moved_to}", cell=row.moved_to, epoch=row.epoch)
+        case TenancyState.INCOMING if row.moved_to:  # on its way back: until it is here, its owner is where it went
+            return Moved(f"{workspace} moved to {row.moved_to}", cell=row.moved_to, epoch=row.epoch)
         case TenancyState.INCOMING:
             return Incoming(f"{workspace} is on its way here", epoch=row.epoch, retry_after_ms=HOLD_MS)
         case TenancyState.FROZEN:

@@ -2,7 +2,18 @@
 
 from cells.runtime.transfer.commands import Commands
 from cells.runtime.transfer.inspection import Inspector
+from cells.runtime.transfer.moving import Moves, OwnerDatabase, TransferService, travelling
 from cells.runtime.transfer.ownership import TENANCY_TOPIC, Ownership
 from cells.runtime.transfer.servicer import CellService
 
-__all__ = ["TENANCY_TOPIC", "CellService", "Commands", "Inspector", "Ownership"]
+__all__ = [
+    "TENANCY_TOPIC",
+    "CellService",
+    "Commands",
+    "Inspector",
+    "Moves",
+    "OwnerDatabase",
+    "Ownership",
+    "TransferService",
+    "travelling",
+]

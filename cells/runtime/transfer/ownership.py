@@ -1,12 +1,14 @@
 """The verbs on a tenancy row: take the lock, decide, store, tell."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.runtime.bus import Bus
+from cells.runtime.log.tables import cursors
 from cells.runtime.tenancy import Database, NotMine, Tenancy, TenancyState, TenancyTable, TenantScope, tenancy, tenancy_of
 from cells.runtime.transfer import transitions
 from cells.runtime.transfer.locking import LOCK_TIMEOUT_MS, locked
@@ -50,6 +52,29 @@ class Ownership:
     async def retire(self, workspace_id: WorkspaceId, epoch: int, cell: str) -> Tenancy:
         return await self._change(workspace_id, lambda row: transitions.retire(row, epoch, cell))
 
+    async def receive(self, workspace_id: WorkspaceId, epoch: int, secret: bytes, name: str, subdomain: str) -> Tenancy:
+        """A row `incoming`: writes are refused until it is taken. One that had moved away goes on naming the owner meanwhile."""
+        fresh = insert(tenancy).values(
+            workspace_id=workspace_id, epoch=epoch, state=TenancyState.INCOMING, secret=secret, name=name, subdomain=subdomain
+        )
+        async with self._database.writing(TenantScope(workspace_id, epoch)) as connection:
+            await connection.execute(fresh.on_conflict_do_nothing())
+        return await self._change(workspace_id, lambda row: transitions.receive(row, epoch))
+
+    async def seal(self, workspace_id: WorkspaceId, epoch: int, lock_timeout_ms: int, mark: str, number: int) -> Tenancy:
+        """Freeze, and write the mark in the same transaction: whoever has seen it has all that was ever committed at this epoch."""
+        return await self._change(
+            workspace_id, lambda row: transitions.freeze(row, epoch), lock_timeout_ms, lambda c: _mark(c, workspace_id, mark, number)
+        )
+
+    async def mark(self, workspace_id: WorkspaceId, mark: str, number: int) -> None:
+        async with self._database.writing(TenantScope(workspace_id, 0)) as connection:
+            await _mark(connection, workspace_id, mark, number)
+
+    async def take(self, workspace_id: WorkspaceId, epoch: int, seq: int, last_ts_us: int) -> Tenancy:
+        """-> active at `epoch`, where the other cell's log and clock ended."""
+        return await self._change(workspace_id, lambda row: transitions.take(row, epoch, seq, last_ts_us))
+
     async def census(self) -> list[Tenancy]:
         async with self._database.census() as connection:
             return [tenancy_of(row) for row in await connection.execute(select(tenancy).order_by(tenancy.c.workspace_id))]
@@ -63,13 +88,22 @@ class Ownership:
         self._table.learn(tenancy_of(row))
         return tenancy_of(row)
 
-    async def _change(self, workspace_id: WorkspaceId, decide: Callable[[Tenancy], Tenancy], timeout_ms: int = LOCK_TIMEOUT_MS) -> Tenancy:
+    async def _change(
+        self,
+        workspace_id: WorkspaceId,
+        decide: Callable[[Tenancy], Tenancy],
+        timeout_ms: int = LOCK_TIMEOUT_MS,
+        also: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> Tenancy:
         async with locked(self._database, TenantScope(workspace_id, 0), timeout_ms) as (connection, row):
             decided = decide(row)
             if decided != row:
                 mine = tenancy.c.workspace_id == workspace_id
                 values = {"state": decided.state, "epoch": decided.epoch, "moved_to": decided.moved_to}
+                values |= {"seq": decided.seq, "last_ts_us": decided.last_ts_us}
                 await connection.execute(update(tenancy).where(mine).values(values))
+            if also is not None:
+                await also(connection)
         return self._tell(decided)
 
     def _tell(self, row: Tenancy) -> Tenancy:
@@ -77,3 +111,9 @@ class Ownership:
         if self._bus is not None:
             self._bus.publish(TENANCY_TOPIC, b"")
         return row
+
+
+async def _mark(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> None:
+    fresh = insert(cursors).values(workspace_id=workspace_id, name=mark, seq=number)
+    again = fresh.on_conflict_do_update(index_elements=[cursors.c.workspace_id, cursors.c.name], set_={"seq": number})
+    await connection.execute(again)

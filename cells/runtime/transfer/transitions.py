@@ -48,6 +48,22 @@ def retire(row: Tenancy, epoch: int, cell: str) -> Tenancy:
     return replace(row, state=S.MOVED, epoch=epoch, moved_to=cell)
 
 
+def receive(row: Tenancy, epoch: int) -> Tenancy:
+    """moved -> incoming, while another cell owns it at `epoch`; where it went stays on record until it is taken."""
+    if row.state not in (S.INCOMING, S.MOVED) or row.epoch > epoch:
+        raise TransitionRefused(row, "receive", epoch)
+    return replace(row, state=S.INCOMING, epoch=epoch)
+
+
+def take(row: Tenancy, epoch: int, seq: int, last_ts_us: int) -> Tenancy:
+    """incoming | moved -> active at the epoch of the switch, which is higher than any this cell has known."""
+    if (row.state, row.epoch) == (S.ACTIVE, epoch):
+        return row
+    if row.state not in (S.INCOMING, S.MOVED) or row.epoch >= epoch or seq < row.seq:
+        raise TransitionRefused(row, "take", epoch)
+    return replace(row, state=S.ACTIVE, epoch=epoch, moved_to="", seq=seq, last_ts_us=max(last_ts_us, row.last_ts_us))
+
+
 def _same_epoch(row: Tenancy, verb: str, epoch: int, before: TenancyState, after: TenancyState) -> Tenancy:
     if row.epoch != epoch or row.state not in (before, after):
         raise TransitionRefused(row, verb, epoch)

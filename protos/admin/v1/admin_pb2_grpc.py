@@ -94,6 +94,41 @@ class AdminStub:
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.SerializeToString,
                 response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditReply.FromString,
                 _registered_method=True)
+        self.PlanMove = channel.unary_unary(
+                '/protos.admin.v1.Admin/PlanMove',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.PlanMoveRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.MovePlan.FromString,
+                _registered_method=True)
+        self.StartMove = channel.unary_unary(
+                '/protos.admin.v1.Admin/StartMove',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.StartMoveRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+                _registered_method=True)
+        self.ShowMove = channel.unary_unary(
+                '/protos.admin.v1.Admin/ShowMove',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+                _registered_method=True)
+        self.ListMoves = channel.unary_unary(
+                '/protos.admin.v1.Admin/ListMoves',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListMovesRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListMovesReply.FromString,
+                _registered_method=True)
+        self.AbortMove = channel.unary_unary(
+                '/protos.admin.v1.Admin/AbortMove',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+                _registered_method=True)
+        self.RollbackMove = channel.unary_unary(
+                '/protos.admin.v1.Admin/RollbackMove',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+                _registered_method=True)
+        self.FinishMove = channel.unary_unary(
+                '/protos.admin.v1.Admin/FinishMove',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -172,6 +207,49 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanMove(self, request, context):
+        """leaves nothing behind
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartMove(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowMove(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMoves(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AbortMove(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackMove(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishMove(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -234,6 +312,41 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListAudit,
                     request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.FromString,
                     response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditReply.SerializeToString,
+            ),
+            'PlanMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanMove,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.PlanMoveRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.MovePlan.SerializeToString,
+            ),
+            'StartMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartMove,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.StartMoveRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.SerializeToString,
+            ),
+            'ShowMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowMove,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.SerializeToString,
+            ),
+            'ListMoves': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMoves,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListMovesRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListMovesReply.SerializeToString,
+            ),
+            'AbortMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.AbortMove,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.SerializeToString,
+            ),
+            'RollbackMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackMove,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.SerializeToString,
+            ),
+            'FinishMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishMove,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Move.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -560,6 +673,195 @@ class Admin:
             '/protos.admin.v1.Admin/ListAudit',
             protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.SerializeToString,
             protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/PlanMove',
+            protos_dot_admin_dot_v1_dot_admin__pb2.PlanMoveRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.MovePlan.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/StartMove',
+            protos_dot_admin_dot_v1_dot_admin__pb2.StartMoveRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/ShowMove',
+            protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMoves(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/ListMoves',
+            protos_dot_admin_dot_v1_dot_admin__pb2.ListMovesRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.ListMovesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AbortMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/AbortMove',
+            protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/RollbackMove',
+            protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/FinishMove',
+            protos_dot_admin_dot_v1_dot_admin__pb2.MoveRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Move.FromString,
             options,
             channel_credentials,
             insecure,

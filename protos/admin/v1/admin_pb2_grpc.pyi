@@ -44,6 +44,14 @@ class AdminStub:
     Status: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StatusRequest, _admin_pb2.StatusReply]
     Doctor: _grpc.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.DoctorReply]
     ListAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditReply]
+    PlanMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PlanMoveRequest, _admin_pb2.MovePlan]
+    """leaves nothing behind"""
+    StartMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartMoveRequest, _admin_pb2.Move]
+    ShowMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]
+    ListMoves: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListMovesRequest, _admin_pb2.ListMovesReply]
+    AbortMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]
+    RollbackMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]
+    FinishMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]
 
 @_typing.type_check_only
 class AdminAsyncStub(AdminStub):
@@ -61,6 +69,14 @@ class AdminAsyncStub(AdminStub):
     Status: _aio.UnaryUnaryMultiCallable[_admin_pb2.StatusRequest, _admin_pb2.StatusReply]  # type: ignore[assignment]
     Doctor: _aio.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.DoctorReply]  # type: ignore[assignment]
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditReply]  # type: ignore[assignment]
+    PlanMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.PlanMoveRequest, _admin_pb2.MovePlan]  # type: ignore[assignment]
+    """leaves nothing behind"""
+    StartMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartMoveRequest, _admin_pb2.Move]  # type: ignore[assignment]
+    ShowMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]  # type: ignore[assignment]
+    ListMoves: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListMovesRequest, _admin_pb2.ListMovesReply]  # type: ignore[assignment]
+    AbortMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]  # type: ignore[assignment]
+    RollbackMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]  # type: ignore[assignment]
+    FinishMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.MoveRef, _admin_pb2.Move]  # type: ignore[assignment]
 
 class AdminServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -147,5 +163,55 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListAuditRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListAuditReply, _abc.Awaitable[_admin_pb2.ListAuditReply]]: ...
+
+    @_abc_1.abstractmethod
+    def PlanMove(
+        self,
+        request: _admin_pb2.PlanMoveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.MovePlan, _abc.Awaitable[_admin_pb2.MovePlan]]:
+        """leaves nothing behind"""
+
+    @_abc_1.abstractmethod
+    def StartMove(
+        self,
+        request: _admin_pb2.StartMoveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Move, _abc.Awaitable[_admin_pb2.Move]]: ...
+
+    @_abc_1.abstractmethod
+    def ShowMove(
+        self,
+        request: _admin_pb2.MoveRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Move, _abc.Awaitable[_admin_pb2.Move]]: ...
+
+    @_abc_1.abstractmethod
+    def ListMoves(
+        self,
+        request: _admin_pb2.ListMovesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListMovesReply, _abc.Awaitable[_admin_pb2.ListMovesReply]]: ...
+
+    @_abc_1.abstractmethod
+    def AbortMove(
+        self,
+        request: _admin_pb2.MoveRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Move, _abc.Awaitable[_admin_pb2.Move]]: ...
+
+    @_abc_1.abstractmethod
+    def RollbackMove(
+        self,
+        request: _admin_pb2.MoveRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Move, _abc.Awaitable[_admin_pb2.Move]]: ...
+
+    @_abc_1.abstractmethod
+    def FinishMove(
+        self,
+        request: _admin_pb2.MoveRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Move, _abc.Awaitable[_admin_pb2.Move]]: ...
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,164 @@
+"""What a cell does for a move, verb by verb; all of it may be said again."""
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+from sqlalchemy import Table
+
+from cells.runtime.tenancy import NotMine, Tenancy
+from cells.runtime.transfer.moving.copying import Copying, copy_workspace, is_following, make_slot, subscribe, unsubscribe
+from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
+from cells.runtime.transfer.moving.owner import OwnerDatabase
+from cells.runtime.transfer.moving.publishing import publish, unpublish
+from cells.runtime.transfer.moving.purging import purge_part
+from cells.runtime.transfer.ownership import Ownership
+from chassis.identity import WorkspaceId
+
+COPIES_MAX = 4
+MARK_POLL_S = 0.002
+MARK_POLL_S_MAX = 0.05
+
+_SEEN = "SELECT seq >= $3 FROM cursors WHERE workspace_id = $1 AND name = $2"
+_HEAD = "SELECT seq FROM log WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1"
+_LEFT = """
+SELECT 'publication ' || pubname FROM pg_publication WHERE pubname LIKE $1
+UNION ALL SELECT 'subscription ' || subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+  WHERE subname LIKE $1 AND d.datname = current_database()
+UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name LIKE $1 AND database = current_database()
+UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE $1 || replace(current_database(), '-', '_')
+UNION ALL SELECT 'mark ' || name FROM cursors WHERE name LIKE 'move:%'
+ORDER BY 1
+"""
+
+
+class Moves:
+    def __init__(
+        self, database: OwnerDatabase | None, tables: tuple[Table, ...], ownership: Ownership, on_gone: Callable[[], None]
+    ) -> None:
+        self._owner = database
+        self.tables = tables
+        self.ownership = ownership
+        self._on_gone = on_gone
+        self._copies: dict[str, Copying] = {}
+
+    @property
+    def database(self) -> OwnerDatabase:
+        """Raises CannotMove in a cell that was given no owner's connection."""
+        if self._owner is None:
+            raise CannotMove("this cell cannot move workspaces: WAGGLE_CELL_OWNER_DATABASE_URL is not set")
+        return self._owner
+
+    async def publish(self, move_id: str, workspace_id: WorkspaceId) -> tuple[str, Tenancy]:
+        row = await self.ownership.look(workspace_id)
+        return await publish(self.database, self.tables, move_id, workspace_id), row
+
+    async def copy(self, move_id: str, workspace_id: WorkspaceId, source: str) -> tuple[bool, Copying]:
+        """Begin, begin again where the last attempt failed, or look; and whether it is whole."""
+        async with self.database.connected() as connection:
+            done = await is_following(connection, move_id)
+        copying = self._copies.get(move_id)
+        if done:
+            self._copies.pop(move_id, None)
+            return True, copying or Copying()
+        if copying is None or copying.task is None or copying.task.done():
+            copying = self._begin(move_id, workspace_id, source, copying.problem if copying else "")
+        return False, copying
+
+    def _begin(self, move_id: str, workspace_id: WorkspaceId, source: str, problem: str) -> Copying:
+        if sum(copying.task is not None and not copying.task.done() for copying in self._copies.values()) >= COPIES_MAX:
+            raise CannotMove(f"{COPIES_MAX} copies run here already")
+        copying = self._copies[move_id] = Copying(problem=problem)
+        copying.task = asyncio.create_task(self._copy(move_id, workspace_id, source, copying))
+        return copying
+
+    async def _copy(self, move_id: str, workspace_id: WorkspaceId, source: str, copying: Copying) -> None:
+        try:
+            await copy_workspace(self.database, self.tables, move_id, workspace_id, source, copying)
+            copying.problem = ""
+        except* (CannotMove, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as errors:
+            copying.problem = f"{type(errors.exceptions[0]).__name__}: {errors.exceptions[0]}"[:300]
+
+    async def follow(self, move_id: str, workspace_id: WorkspaceId, source: str) -> None:
+        publisher = dict(word.split("=", 1) for word in source.split())["dbname"]
+        slot = slot_of(move_id, publisher)
+        async with self.database.connected(workspace_id) as connection:
+            if not await is_following(connection, move_id):
+                await make_slot(source, slot)
+                await subscribe(connection, move_id, source, slot)
+
+    async def await_mark(self, move_id: str, workspace_id: WorkspaceId, number: int, timeout_s: float) -> tuple[bool, int]:
+        """Whether the mark came in time, and where the log ends here."""
+        async with self.database.connected(workspace_id) as connection:
+            seen, pause_s = False, MARK_POLL_S
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while not (seen := bool(await connection.fetchval(_SEEN, workspace_id, mark_of(move_id), number))):
+                        await asyncio.sleep(pause_s)
+                        pause_s = min(pause_s * 1.5, MARK_POLL_S_MAX)
+            except TimeoutError:
+                return False, 0
+            return seen, await connection.fetchval(_HEAD, workspace_id) or 0
+
+    async def drop(self, move_id: str, workspace_id: WorkspaceId) -> None:
+        """This side's subscription, slot, publication and role, a copy in progress, and the mark."""
+        copying = self._copies.pop(move_id, None)
+        if copying is not None and copying.task is not None:
+            copying.task.cancel()
+            await asyncio.wait({copying.task})
+        await unsubscribe(self.database, move_id)
+        await unpublish(self.database, move_id)
+        async with self.database.connected(workspace_id) as connection:
+            await connection.execute("DELETE FROM cursors WHERE workspace_id = $1 AND name = $2", workspace_id, mark_of(move_id))
+
+    async def purge(self, workspace_id: WorkspaceId, *, forget: bool) -> tuple[bool, int]:
+        """One part. `forget`: at the end also a row that only ever was `incoming`; one that had been here says again where it went."""
+        async with self.database.connected(workspace_id) as connection:
+            deleted = await purge_part(connection, self.tables, workspace_id)
+            if not deleted and forget:
+                back = "UPDATE tenancy SET state = 'moved' WHERE workspace_id = $1 AND state = 'incoming' AND moved_to <> ''"
+                await connection.execute(back, workspace_id)
+                gone = "DELETE FROM tenancy WHERE workspace_id = $1 AND state = 'incoming' AND moved_to = ''"
+                await connection.execute(gone, workspace_id)
+                self._on_gone()
+        return not deleted, deleted
+
+    async def leftovers(self) -> list[str]:
+        async with self.database.connected() as connection:
+            return [row[0] for row in await connection.fetch(_LEFT, f"{PREFIX}%")]
+
+    async def survey(self, workspace_id: WorkspaceId) -> tuple[int, int, list[str], str, str]:
+        """(rows, bytes, blockers, schema revision, state of the tenancy row). Leaves nothing behind."""
+        try:
+            state = str((await self.ownership.look(workspace_id)).state)
+        except NotMine:
+            state = ""
+        rows = size = 0
+        async with self.database.connected(workspace_id) as connection:
+            for table in self.tables:
+                counted = (
+                    f'SELECT count(*) AS n, coalesce(sum(pg_column_size(t.*)), 0) AS size FROM "{table.name}" t WHERE workspace_id = $1'
+                )
+                (row,) = await connection.fetch(counted, workspace_id)
+                rows, size = rows + row["n"], size + row["size"]
+            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+            return rows, size, await _blockers(connection), revision or "", state
+
+
+async def _blockers(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+    found: list[str] = []
+    level = await connection.fetchval("SHOW wal_level")
+    if level != "logical":
+        found.append(f"wal_level is {level}; a move needs logical")
+    used = "SELECT current_setting('max_replication_slots')::int - count(*) FROM pg_replication_slots"
+    if await connection.fetchval(used) < 1:
+        found.append("no replication slot is left")
+    old = (
+        "SELECT pid, application_name, extract(epoch FROM now() - xact_start)::int AS age_s FROM pg_stat_activity"
+        " WHERE xact_start < now() - interval '5 s' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    holding = await connection.fetch(old)
+    return found + [
+        f"pid {row['pid']} ({row['application_name'] or 'unnamed'}) has a transaction open for {row['age_s']} s" for row in holding
+    ]

@@ -1,0 +1,26 @@
+"""What a move's objects in a database are called, so that a census finds every one of them."""
+
+import re
+
+from cells.runtime.transfer.moving.errors import CannotMove
+
+PREFIX = "waggle_mv_"
+_MOVE = re.compile(r"mv_[0-9a-f]{12}")
+
+
+def stream_of(move_id: str) -> str:
+    """The one name that its publication and subscription share in either cell. Raises CannotMove."""
+    if not _MOVE.fullmatch(move_id):
+        raise CannotMove(f"not a move's id: {move_id[:40]!r}")
+    return f"waggle_{move_id}"
+
+
+def slot_of(move_id: str, publisher: str) -> str:
+    """The slot, and the role that reads it. Both are the whole server's, which two cells may share: hence the database in the name."""
+    word = re.sub(r"[^a-z0-9_]", "_", publisher.lower())[:30]
+    return f"{stream_of(move_id)}_{word}"
+
+
+def mark_of(move_id: str) -> str:
+    """The row of `cursors` that goes through the stream."""
+    return f"move:{move_id}"

@@ -1,0 +1,6 @@
+"""Moving a workspace: a table of steps, a row that is all the memory there is, and the loop that takes the next step."""
+
+from control_plane.moves.controller import Controller
+from control_plane.moves.desk import Desk, MoveRefused, Plan
+
+__all__ = ["Controller", "Desk", "MoveRefused", "Plan"]

@@ -1,0 +1,202 @@
+"""Takes the next step of every unfinished move. All memory is the row, so any replica may take it, and any may die."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from chassis.clock import Clock
+from chassis.errors import WaggleError
+from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch
+from control_plane.moves.rules import TABLE, gives_up, state_at
+from control_plane.moves.steps import RUN, Doors, Work, end_of, no_pause
+from control_plane.registry import DATABASE_AWAY, Cell, Conflict, Move, MoveStep, Registry, TransitionRefused
+
+EVERY_S = 0.5
+LEASE_S = 3.0
+RENEW_EVERY_S = 1.0
+MOVES_MAX = 4
+RETRY_S = 0.5
+CELL_REFUSED = "cell_refused"
+
+MOVES_ENDED = Counter("waggle_moves_ended_total", "Moves that ended, by how.", ["state"])
+MOVES_RUNNING = Gauge("waggle_moves_running", "Moves that this control plane works on.")
+PAUSE_SECONDS = Histogram(
+    "waggle_move_pause_seconds",
+    "From the order to freeze to the first write accepted elsewhere.",
+    buckets=(0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.3, 0.6, 1, 2, 5),
+)
+STEP_SECONDS = Histogram(
+    "waggle_move_step_seconds", "How long a step took.", ["step"], buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
+)
+log = structlog.get_logger("control_plane.moves")
+
+
+class LeaseLost(Exception):
+    """Another controller has the move."""
+
+
+@dataclass
+class Controller:
+    registry: Registry
+    doors: Doors
+    clock: Clock
+    pause: Callable[[str], Awaitable[None]] = no_pause
+    holder: str = field(default_factory=lambda: secrets.token_hex(8))
+    _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
+    _connections: dict[str, str] = field(default_factory=dict)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """A move was begun or turned: look now."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                try:
+                    await self._sweep()
+                except DATABASE_AWAY as error:
+                    log.warning("database_away", error=repr(error))
+                try:
+                    async with asyncio.timeout(EVERY_S):
+                        await self._woken.wait()
+                except TimeoutError:
+                    continue
+                finally:
+                    self._woken.clear()
+        finally:
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _sweep(self) -> None:
+        for move in await self.registry.moves.unfinished(limit=100):
+            if move.id in self._tasks:
+                continue
+            if len(self._tasks) >= MOVES_MAX and move.step is MoveStep.PREPARE:
+                continue
+            task = self._tasks[move.id] = asyncio.create_task(self._work(move.id))
+            task.add_done_callback(partial(self._forget, move.id))
+        MOVES_RUNNING.set(len(self._tasks))
+
+    def _forget(self, move_id: str, _task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(move_id, None)
+
+    async def _work(self, move_id: str) -> None:
+        """Step after step while the lease is ours."""
+        while (move := await self._claim(move_id)) is not None and not move.ended:
+            if move.step is MoveStep.WINDOW and not await self._closes(move):
+                return
+            try:
+                await self._turn(move)
+            except Conflict:
+                continue
+            except LeaseLost:
+                return
+            except DATABASE_AWAY as error:
+                log.warning("database_away", move=move_id, error=repr(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _closes(self, move: Move) -> bool:
+        """A move in its window takes no place among those that run; the sweep looks at it again."""
+        if move.step_age_s >= float(move.facts.get("window_s", 0)):
+            return True
+        await self.registry.moves.release(move, self.holder)
+        return False
+
+    async def _claim(self, move_id: str) -> Move | None:
+        try:
+            return await self.registry.moves.claim(move_id, self.holder, LEASE_S)
+        except DATABASE_AWAY as error:
+            log.warning("database_away", move=move_id, error=repr(error))
+            return None
+
+    async def _turn(self, move: Move) -> None:
+        """One step, under a lease that is renewed while it lasts."""
+        began_s = self.clock.monotonic_s()
+        await self.pause(f"{move.step}.before")
+        try:
+            outcome = await self._leased(move)
+        except (WaggleError, TransitionRefused) as error:
+            await self._fail(move, error)
+            return
+        finally:
+            STEP_SECONDS.labels(move.step).observe(self.clock.monotonic_s() - began_s)
+        await self.pause(f"{move.step}.after")
+        try:
+            after = await self._record(move, outcome)
+        except TransitionRefused as error:
+            await self._fail(move, error)
+            return
+        self._tell(move, after)
+        if not isinstance(outcome, Done | Switch):
+            await asyncio.sleep(outcome.wait_s)
+
+    async def _leased(self, move: Move) -> Outcome:
+        work = asyncio.create_task(self._step(move))
+        try:
+            while True:
+                done, _ = await asyncio.wait({work}, timeout=RENEW_EVERY_S)
+                if done:
+                    return work.result()
+                if await self._claim(move.id) is None:
+                    raise LeaseLost
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+
+    async def _step(self, move: Move) -> Outcome:
+        source, target = await self._cell(move.source), await self._cell(move.target)
+        return await RUN[move.step](Work(move, source, target, self.doors, self.clock, self._connections, self.pause))
+
+    async def _cell(self, name: str) -> Cell:
+        return await self.registry.cells.require(name)
+
+    async def _record(self, move: Move, outcome: Outcome) -> Move:
+        facts = {**move.facts, **outcome.facts}
+        if isinstance(outcome, Switch):
+            step = TABLE[move.step].then
+            assert isinstance(step, MoveStep)
+            return await self.registry.moves.switch(move, step, facts, outcome.cell, outcome.epoch)
+        if not isinstance(outcome, Done):
+            if facts == move.facts:
+                return move
+            return await self.registry.moves.record(move, move.step, facts)
+        then = TABLE[move.step].then
+        if isinstance(then, MoveStep):
+            return await self.registry.moves.record(move, then, facts, state=state_at(then), problem=_kept(move))
+        return await self.registry.moves.record(move, move.step, facts, state=end_of(move, then), problem=_kept(move))
+
+    async def _fail(self, move: Move, error: WaggleError) -> None:
+        """Note why; go the way back where there is one and it is time, else try again."""
+        line = " ".join(str(error).split())[:300]
+        refused = isinstance(error, StepRefused | TransitionRefused) or error.code == CELL_REFUSED
+        back = gives_up(move.step, move.step_age_s, refused=refused)
+        log.warning("move_step_failed", move=move.id, workspace=move.workspace_id, step=move.step, problem=line, then=back or "again")
+        facts = {**move.facts, "failed": f"{move.step}: {line}"} if back else move.facts
+        await self.registry.moves.record(move, back or move.step, facts, state=state_at(back or move.step), problem=line)
+        if back is None:
+            await asyncio.sleep(RETRY_S)
+
+    def _tell(self, before: Move, after: Move) -> None:
+        if before.step is not after.step or after.ended:
+            log.info("move_step", move=after.id, workspace=after.workspace_id, done=before.step, step=after.step, state=after.state)
+        if before.step in (MoveStep.OPEN, MoveStep.BACK_OPEN) and "pause_ms" in after.facts:
+            PAUSE_SECONDS.observe(float(after.facts["pause_ms"]) / 1000)
+        if after.ended:
+            MOVES_ENDED.labels(after.state).inc()
+            for key in [key for key in self._connections if key.startswith(after.id)]:
+                del self._connections[key]
+
+
+def _kept(move: Move) -> str:
+    """Why a move was undone stays on record to its end."""
+    undoing = move.step in (MoveStep.UNFREEZE, MoveStep.UNDO, MoveStep.UNDO_PURGE, MoveStep.BACK_UNFREEZE)
+    return str(move.facts.get("failed", "")) if undoing else ""

@@ -1,0 +1,145 @@
+"""Where moves are ordered: every blocker is named before anything is made, and a running move is turned by compare-and-set."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chassis.errors import WaggleError
+from control_plane.moves.rules import TABLE, state_at
+from control_plane.moves.steps import Doors
+from control_plane.registry import Cell, CellState, Conflict, Move, MoveState, MoveStep, Registry, Workspace, WorkspaceState
+from protos.cell.v1 import transfer_pb2
+
+SURVEY_S_MAX = 60.0
+WINDOW_S_DEFAULT = 300.0
+TRIES_MAX = 5
+# Measured on two cores with everything on one machine (docs/adr/0011-moves.md); a plan says about how long.
+START_S = 0.6
+ROWS_PER_S = 60_000.0
+PAUSE_MS = 60.0
+
+
+class MoveRefused(WaggleError):
+    """Nothing was made; the message names every blocker."""
+
+    code = "move_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    workspace: Workspace
+    target: str
+    rows: int
+    bytes: int
+    blockers: tuple[str, ...]
+
+    @property
+    def duration_s(self) -> float:
+        return START_S + self.rows / ROWS_PER_S
+
+    @property
+    def pause_ms(self) -> float:
+        return PAUSE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    registry: Registry
+    doors: Doors
+
+    async def plan(self, reference: str, target: str) -> Plan:
+        """Raises WorkspaceUnknown, CellUnknown; leaves no object behind."""
+        workspace = await self.registry.workspaces.require(reference)
+        giver, taker = await self.registry.cells.require(workspace.cell), await self.registry.cells.require(target)
+        blockers = [*_blockers(workspace, taker)]
+        if giver.name == taker.name:
+            return Plan(workspace, target, 0, 0, tuple(blockers))
+        (here, wrong), (there, amiss) = await asyncio.gather(self._survey(giver, workspace), self._survey(taker, workspace))
+        blockers += [*wrong, *amiss]
+        if here and there and here.schema_revision != there.schema_revision:
+            blockers.append(f"{giver.name} is at schema {here.schema_revision}, {taker.name} at {there.schema_revision}")
+        if there and there.state not in ("", "moved", "incoming"):
+            blockers.append(f"{taker.name} already has the workspace, {there.state}")
+        return Plan(workspace, target, here.rows if here else 0, here.bytes if here else 0, tuple(blockers))
+
+    async def _survey(self, cell: Cell, workspace: Workspace) -> tuple[transfer_pb2.SurveyReply | None, list[str]]:
+        request = transfer_pb2.SurveyRequest(workspace_id=workspace.id)
+        try:
+            reply = await self.doors.ask_transfer(cell, lambda stub: stub.Survey(request, timeout=SURVEY_S_MAX))
+        except WaggleError as error:
+            return None, [str(error)]
+        return reply, [f"{cell.name}: {blocker}" for blocker in reply.blockers]
+
+    async def start(self, reference: str, target: str, window_s: float | None) -> Move:
+        """Raises MoveRefused with all blockers, Conflict where the workspace is being moved already."""
+        plan = await self.plan(reference, target)
+        if plan.blockers:
+            raise MoveRefused("; ".join(plan.blockers))
+        facts = {"window_s": WINDOW_S_DEFAULT if window_s is None else window_s, "rows_planned": plan.rows}
+        return await self.registry.moves.insert(plan.workspace, target, facts)
+
+    async def find(self, reference: str) -> Move:
+        """By its id, or the latest of a workspace."""
+        if reference.startswith("mv_"):
+            return await self.registry.moves.require(reference)
+        workspace = await self.registry.workspaces.require(reference)
+        latest = await self.registry.moves.latest_of(workspace.id)
+        if latest is None:
+            raise MoveRefused(f"workspace {workspace.subdomain} was never moved")
+        return latest
+
+    async def abort(self, reference: str) -> Move:
+        """Take back a move that is not decided yet."""
+        return await self._turn(reference, _abort)
+
+    async def rollback(self, reference: str) -> Move:
+        """Within the window: the same dance the other way, with everything that was written since."""
+        return await self._turn(reference, _rollback)
+
+    async def finish(self, reference: str) -> Move:
+        """Close the window now."""
+        return await self._turn(reference, _finish)
+
+    async def _turn(self, reference: str, choose: Callable[[Move], MoveStep]) -> Move:
+        for _ in range(TRIES_MAX):
+            move = await self.find(reference)
+            step = choose(move)
+            try:
+                facts = {**move.facts, "failed": "aborted on demand"} if choose is _abort else move.facts
+                return await self.registry.moves.record(move, step, facts, state=state_at(step))
+            except Conflict:
+                continue
+        raise Conflict(f"move {reference} goes on too fast; try again")
+
+
+def _abort(move: Move) -> MoveStep:
+    undo = TABLE[move.step].undo
+    if move.ended or undo is None or move.step.startswith("back_"):
+        raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: too late to abort; within its window: waggle move rollback")
+    return undo
+
+
+def _rollback(move: Move) -> MoveStep:
+    if move.state is not MoveState.WINDOW:
+        raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: only one in its window can be rolled back")
+    return MoveStep.BACK_FREEZE
+
+
+def _finish(move: Move) -> MoveStep:
+    if move.state is not MoveState.WINDOW:
+        raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: only one in its window can be finished")
+    return MoveStep.FINISH
+
+
+def _blockers(workspace: Workspace, taker: Cell) -> list[str]:
+    pin = workspace.pins.get("cell", "")
+    found = (
+        (workspace.cell == taker.name, f"workspace {workspace.subdomain} lives in {taker.name} already"),
+        (workspace.state is not WorkspaceState.ACTIVE, f"workspace {workspace.subdomain} is {workspace.state}"),
+        (taker.state is not CellState.ACTIVE, f"{taker.name} is {taker.state}"),
+        (not taker.healthy, f"{taker.name} was not heard of lately"),
+        (taker.workspaces >= taker.capacity_workspaces, f"{taker.name} is full ({taker.workspaces} workspaces)"),
+        (bool(workspace.region) and workspace.region != taker.region, f"{taker.name} is not in region {workspace.region}"),
+        (taker.dedicated and pin != taker.name, f"{taker.name} is dedicated"),
+    )
+    return [line for wrong, line in found if wrong]

@@ -1,0 +1,263 @@
+"""What each step does. Any may be done again after a crash at any point in it: every verb it says may be said again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+
+from chassis.clock import Clock
+from control_plane.moves.digests import differing
+from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
+from control_plane.registry import Cell, Move, MoveState, MoveStep
+from protos.cell.v1 import cell_pb2, transfer_pb2
+
+if TYPE_CHECKING:
+    from protos.cell.v1.cell_pb2_grpc import CellAsyncStub
+    from protos.cell.v1.transfer_pb2_grpc import TransferAsyncStub
+
+VERB_S_MAX = 30.0
+DIGEST_S_MAX = 600.0
+LOCK_TIMEOUT_MS = 1_000
+SEAL_S_MAX = 2.0
+MARK_MS_MAX = 2_000
+LAG_MS_SMALL = 250.0
+VERIFY_ROUNDS_MAX = 8
+FROZEN_COMPARE_ROWS_MAX = 5_000
+"""Up to here everything is compared once more while the workspace is frozen; above, what could not be seen equal before."""
+PURGE_TURN_S = 0.5
+PURGE_PAUSE_S = 0.01
+WINDOW_POLL_S = 0.5
+
+T = TypeVar("T")
+CellStub: TypeAlias = "CellAsyncStub"
+TransferStub: TypeAlias = "TransferAsyncStub"
+
+
+class Doors(Protocol):
+    """How a cell is asked; failures are WaggleErrors whose code says whether it refused or was away."""
+
+    async def ask(self, cell: Cell, what: Callable[[CellStub], Awaitable[T]]) -> T: ...
+    async def ask_transfer(self, cell: Cell, what: Callable[[TransferStub], Awaitable[T]]) -> T: ...
+
+
+async def no_pause(point: str) -> None:
+    """Tests stop a controller at such a point, and kill it there."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One move in the hands of one controller."""
+
+    move: Move
+    source: Cell
+    target: Cell
+    doors: Doors
+    clock: Clock
+    connections: dict[str, str] = field(default_factory=dict)
+    """How the other cell is reached, by move and publisher; never stored."""
+    pause: Callable[[str], Awaitable[None]] = no_pause
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"move_id": self.move.id, "workspace_id": self.move.workspace_id}
+
+    async def say(self, cell: Cell, verb: str, request: Any, timeout_s: float = VERB_S_MAX) -> Any:
+        return await self.doors.ask_transfer(cell, lambda stub: getattr(stub, verb)(request, timeout=timeout_s))
+
+    async def publish(self, cell: Cell) -> transfer_pb2.PublishReply:
+        reply: transfer_pb2.PublishReply = await self.say(cell, "Publish", transfer_pb2.PublishRequest(**self.key))
+        self.connections[f"{self.move.id} {cell.name}"] = reply.connection
+        return reply
+
+    async def connection(self, cell: Cell) -> str:
+        return self.connections.get(f"{self.move.id} {cell.name}") or (await self.publish(cell)).connection
+
+
+async def prepare(work: Work) -> Outcome:
+    given = await work.publish(work.source)
+    if given.tenancy.epoch != work.move.epoch or given.tenancy.state != "active":
+        raise StepRefused(f"workspace {work.move.name} is {given.tenancy.state} at epoch {given.tenancy.epoch} in {work.source.name}")
+    request = transfer_pb2.ReceiveRequest(
+        workspace_id=work.move.workspace_id, epoch=work.move.epoch, secret=given.secret, name=given.name, subdomain=given.subdomain
+    )
+    await work.say(work.target, "Receive", request)
+    return Done()
+
+
+async def copy(work: Work) -> Outcome:
+    request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source))
+    reply = await work.say(work.target, "Copy", request)
+    if reply.done:
+        return Done({"rows": max(reply.rows, work.move.facts.get("rows", 0))})
+    return Wait(0.02 if reply.rows < 10_000 else 0.2, {"rows": reply.rows, "copy_problem": reply.problem})
+
+
+async def catch_up(work: Work) -> Outcome:
+    lag_ms = await _lag_ms(work)
+    facts = {"lag_ms": round(lag_ms, 1)}
+    return Done(facts) if lag_ms <= LAG_MS_SMALL else Wait(0.1, facts)
+
+
+async def verify(work: Work) -> Outcome:
+    """What is being written while it is looked at is looked at again, and at last while the workspace is frozen."""
+    buckets: tuple[int, ...] = ()
+    for _ in range(VERIFY_ROUNDS_MAX):
+        await _lag_ms(work)
+        differ = await differing(work, buckets)
+        buckets = tuple(sorted({bucket for _, bucket in differ}))
+        if not differ:
+            break
+    return Done({"unequal_buckets": list(buckets)})
+
+
+async def arm(work: Work) -> Outcome:
+    """The way back, before anybody waits for anything."""
+    connection = (await work.publish(work.target)).connection
+    await work.say(work.source, "Follow", transfer_pb2.FollowRequest(**work.key, connection=connection))
+    await _lag_ms(work)
+    return Done()
+
+
+async def freeze(work: Work) -> Outcome:
+    return await _freeze(work, work.source, work.target, work.move.epoch)
+
+
+async def back_freeze(work: Work) -> Outcome:
+    return await _freeze(work, work.target, work.source, work.move.epoch + 1)
+
+
+async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
+    """Seal; wait until the mark is through, so that all before it is; compare; then the decision may be made."""
+    number, began_us = work.clock.now_us(), work.clock.now_us()
+    request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
+    sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
+    await work.pause("sealed")
+    awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=MARK_MS_MAX)
+    seen = await work.say(taker, "AwaitMark", awaited, MARK_MS_MAX / 1000 + 1)
+    if not seen.seen:
+        raise StepRefused(f"the last change did not reach {taker.name} within {MARK_MS_MAX} ms")
+    if seen.seq != sealed.seq:
+        raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
+    await _compare_frozen(work)
+    await work.pause("seen")
+    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us}
+    return Switch(taker.name, epoch + 1, facts)
+
+
+async def _compare_frozen(work: Work) -> None:
+    unequal = tuple(work.move.facts.get("unequal_buckets", ()))
+    small = work.move.facts.get("rows", 0) <= FROZEN_COMPARE_ROWS_MAX
+    if not unequal and not small:
+        return
+    if differ := await differing(work, () if small else unequal):
+        tables = ", ".join(sorted({table for table, _ in differ}))
+        raise StepRefused(f"the two cells differ in {tables}")
+
+
+async def open_target(work: Work) -> Outcome:
+    return await _open(work, work.source, work.target, work.move.epoch + 1)
+
+
+async def open_source_again(work: Work) -> Outcome:
+    return await _open(work, work.target, work.source, work.move.epoch + 2)
+
+
+async def _open(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
+    """The giver tells every router that still asks it; neither waits for any router."""
+    facts = work.move.facts
+    take = transfer_pb2.TakeRequest(workspace_id=work.move.workspace_id, epoch=epoch, seq=facts["seq"], last_ts_us=facts["last_ts_us"])
+    retire = cell_pb2.RetireRequest(workspace_id=work.move.workspace_id, epoch=epoch, cell=taker.name)
+    retiring = asyncio.create_task(work.doors.ask(giver, lambda stub: stub.Retire(retire, timeout=VERB_S_MAX)))
+    try:
+        await work.say(taker, "Take", take)
+        pause_ms = (work.clock.now_us() - facts["sealed_us"]) / 1000
+    finally:
+        await asyncio.wait({retiring})
+    retiring.result()
+    return Done({"pause_ms": facts.get("pause_ms") or round(pause_ms, 1), "back": work.move.step is MoveStep.BACK_OPEN})
+
+
+async def window(work: Work) -> Outcome:
+    left_s = float(work.move.facts.get("window_s", 0)) - work.move.step_age_s
+    return Done() if left_s <= 0 else Wait(min(left_s, WINDOW_POLL_S))
+
+
+async def drop(work: Work) -> Outcome:
+    """Subscriptions go before what they follow; nothing may follow when rows are deleted."""
+    for cell in (work.source, work.target):
+        await work.say(cell, "Drop", transfer_pb2.DropRequest(**work.key))
+    return Done()
+
+
+async def purge(work: Work) -> Outcome:
+    away = work.target if work.move.facts.get("back") else work.source
+    return await _purge(work, away, forget=False)
+
+
+async def undo_purge(work: Work) -> Outcome:
+    return await _purge(work, work.target, forget=True)
+
+
+async def _purge(work: Work, cell: Cell, *, forget: bool) -> Outcome:
+    request = transfer_pb2.PurgeRequest(workspace_id=work.move.workspace_id, forget=forget)
+    until_s = work.clock.monotonic_s() + PURGE_TURN_S
+    while work.clock.monotonic_s() < until_s:
+        if (await work.say(cell, "Purge", request)).done:
+            await _require_nothing_left(work)
+            return Done()
+        await asyncio.sleep(PURGE_PAUSE_S)
+    return Wait(0.0)
+
+
+async def _require_nothing_left(work: Work) -> None:
+    for cell in (work.source, work.target):
+        left = await work.say(cell, "Leftovers", transfer_pb2.LeftoversRequest())
+        if mine := [name for name in left.names if work.move.id in name]:
+            raise StepRefused(f"left in {cell.name}: {', '.join(mine)}")
+
+
+async def unfreeze(work: Work) -> Outcome:
+    return await _unfreeze(work, work.source, work.move.epoch)
+
+
+async def back_unfreeze(work: Work) -> Outcome:
+    return await _unfreeze(work, work.target, work.move.epoch + 1)
+
+
+async def _unfreeze(work: Work, cell: Cell, epoch: int) -> Outcome:
+    opened = cell_pb2.OpenRequest(workspace_id=work.move.workspace_id, epoch=epoch)
+    await work.doors.ask(cell, lambda stub: stub.Open(opened, timeout=VERB_S_MAX))
+    return Done()
+
+
+async def _lag_ms(work: Work) -> float:
+    """How long a row takes through the stream; raises StepRefused where it does not get through in time."""
+    began_s, number = work.clock.monotonic_s(), work.clock.now_us()
+    await work.say(work.source, "Mark", transfer_pb2.MarkRequest(**work.key, number=number))
+    awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=10_000)
+    await work.say(work.target, "AwaitMark", awaited)
+    return (work.clock.monotonic_s() - began_s) * 1000
+
+
+RUN: Mapping[MoveStep, Callable[[Work], Awaitable[Outcome]]] = {
+    MoveStep.PREPARE: prepare,
+    MoveStep.COPY: copy,
+    MoveStep.CATCH_UP: catch_up,
+    MoveStep.VERIFY: verify,
+    MoveStep.ARM: arm,
+    MoveStep.FREEZE: freeze,
+    MoveStep.OPEN: open_target,
+    MoveStep.WINDOW: window,
+    MoveStep.BACK_FREEZE: back_freeze,
+    MoveStep.BACK_OPEN: open_source_again,
+    MoveStep.FINISH: drop,
+    MoveStep.PURGE: purge,
+    MoveStep.UNFREEZE: unfreeze,
+    MoveStep.UNDO: drop,
+    MoveStep.UNDO_PURGE: undo_purge,
+    MoveStep.BACK_UNFREEZE: back_unfreeze,
+}
+
+
+def end_of(move: Move, then: MoveState) -> MoveState:
+    return MoveState.ROLLED_BACK if then is MoveState.DONE and move.facts.get("back") else then

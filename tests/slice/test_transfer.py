@@ -1,0 +1,162 @@
+"""The cell's side of a move, between two real databases: copied at one cut, followed, sealed, compared, taken, purged."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import pytest
+
+from cells.chat.domain.catalogue import chat_tables
+from cells.runtime.log import WorkspaceLog
+from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyTable, TenantScope
+from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
+from cells.runtime.transfer.moving.digests import digest
+from cells.runtime.transfer.moving.errors import CannotMove
+from chassis.identity import WorkspaceId, make_workspace_id
+from tests.harness.databases import FreshDatabase
+from tests.harness.workspaces import Say, a_log
+
+pytestmark = pytest.mark.anyio
+
+MOVE = "mv_0123456789ab"
+TABLES = travelling(chat_tables())
+
+
+@dataclass(frozen=True)
+class Side:
+    owner: OwnerDatabase
+    database: Database
+    log: WorkspaceLog
+    ownership: Ownership
+    moves: Moves
+
+    async def digest(self, workspace_id: WorkspaceId) -> dict[tuple[str, int], tuple[int, str]]:
+        async with self.owner.connected(workspace_id) as connection:
+            return {(b.table, b.bucket): (b.rows, b.hash) for b in await digest(connection, TABLES, workspace_id, ())}
+
+
+@pytest.fixture
+def two(make_cell_database: Callable[[], FreshDatabase]) -> tuple[FreshDatabase, FreshDatabase]:
+    return make_cell_database(), make_cell_database()
+
+
+@asynccontextmanager
+async def a_side(fresh: FreshDatabase) -> AsyncIterator[Side]:
+    async with a_log(fresh.app_url, None) as (database, log):
+        table = TenancyTable(database)
+        owner = OwnerDatabase(fresh.owner_url)
+        ownership = Ownership(database, table, None)
+        yield Side(owner, database, log, ownership, Moves(owner, TABLES, ownership, table.wake))
+
+
+async def copied(source: Side, target: Side, workspace_id: WorkspaceId, move_id: str = MOVE) -> None:
+    connection, row = await source.moves.publish(move_id, workspace_id)
+    await target.ownership.receive(workspace_id, row.epoch, row.secret, row.name, row.subdomain)
+    async with asyncio.timeout(30):
+        while True:
+            done, copying = await target.moves.copy(move_id, workspace_id, connection)
+            assert not copying.problem
+            if done:
+                return
+            assert copying.task is not None
+            await asyncio.wait({copying.task})
+
+
+async def say(side: Side, workspace_id: WorkspaceId, count: int, epoch: int = 1) -> None:
+    scope = TenantScope(workspace_id, epoch)
+    for number in range(count):
+        await side.log.commit(scope, Say(f"said {number}"))
+
+
+async def test_a_workspace_is_carried_over_while_it_is_written(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours, neighbour = make_workspace_id(), make_workspace_id()
+        for workspace_id in (ours, neighbour):
+            await a.ownership.admit(workspace_id, "acme", "acme", 1)
+        await say(a, ours, 50)
+        writing = asyncio.create_task(say(a, ours, 300))
+        await copied(a, b, ours)
+        await say(a, neighbour, 5)  # the row filter stands in nobody else's way
+        await writing
+        with pytest.raises(Incoming):
+            await b.log.commit(TenantScope(ours, 1), Say("too early"))
+        sealed = await a.ownership.seal(ours, 1, 1000, f"move:{MOVE}", 7)
+        with pytest.raises(Frozen):
+            await a.log.commit(TenantScope(ours, 1), Say("too late"))
+        assert await b.moves.await_mark(MOVE, ours, 7, 10) == (True, sealed.seq)
+        assert sealed.seq == 350
+        assert await a.digest(ours) == await b.digest(ours)
+        assert await b.digest(neighbour) == {}
+        await b.ownership.take(ours, 2, sealed.seq, sealed.last_ts_us)
+        await a.ownership.retire(ours, 2, "b")
+        with pytest.raises(Moved):
+            await a.log.commit(TenantScope(ours, 1), Say("gone"))
+        await say(b, ours, 3, epoch=2)
+        assert (await b.ownership.look(ours)).seq == 353
+        for side in (a, b):
+            await side.moves.drop(MOVE, ours)
+            assert await side.moves.leftovers() == []
+        while not (await a.moves.purge(ours, forget=False))[0]:
+            pass
+        assert await a.digest(ours) == {}
+        assert (await a.digest(neighbour)) != {}
+        with pytest.raises(CannotMove, match="is active here"):
+            await b.moves.purge(ours, forget=False)
+
+
+async def test_what_is_written_at_the_target_comes_back_and_goes_no_further_vitess_9453(
+    two: tuple[FreshDatabase, FreshDatabase],
+) -> None:
+    """The way back is armed before the switch; neither stream sends on what it was sent."""
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await say(a, ours, 20)
+        await copied(a, b, ours)
+        back, _ = await b.moves.publish(MOVE, ours)
+        await a.moves.follow(MOVE, ours, back)
+        await say(a, ours, 20)
+        sealed = await a.ownership.seal(ours, 1, 1000, f"move:{MOVE}", 1)
+        assert await b.moves.await_mark(MOVE, ours, 1, 10) == (True, 40)
+        await b.ownership.take(ours, 2, sealed.seq, sealed.last_ts_us)
+        await a.ownership.retire(ours, 2, "b")
+        await say(b, ours, 100, epoch=2)
+        again = await b.ownership.seal(ours, 2, 1000, f"move:{MOVE}", 2)
+        assert await a.moves.await_mark(MOVE, ours, 2, 10) == (True, again.seq) == (True, 140)
+        assert await a.digest(ours) == await b.digest(ours)
+        taken = await a.ownership.take(ours, 3, again.seq, again.last_ts_us)
+        assert (taken.state, taken.epoch, taken.seq) == ("active", 3, 140)
+        for side in (a, b):
+            await side.moves.drop(MOVE, ours)
+
+
+async def test_no_deletion_while_somebody_follows(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await say(a, ours, 3)
+        await copied(a, b, ours)
+        await b.moves.publish(MOVE, ours)
+        with pytest.raises(CannotMove, match="still publishes"):
+            await b.moves.purge(ours, forget=True)
+        for side in (a, b):
+            await side.moves.drop(MOVE, ours)
+        while not (await b.moves.purge(ours, forget=True))[0]:
+            pass
+        assert await b.ownership.census() == []
+        await say(a, ours, 3)
+
+
+async def test_every_table_keyed_by_workspace_travels_or_is_the_tenancy_row(cell_database: FreshDatabase) -> None:
+    connection = await asyncpg.connect(cell_database.owner_url)
+    try:
+        keyed = (
+            "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'workspace_id'"
+            " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"
+        )
+        found = {row["relname"] for row in await connection.fetch(keyed)}
+    finally:
+        await connection.close()
+    assert found == {table.name for table in TABLES} | {"tenancy"}
