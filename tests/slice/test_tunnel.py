@@ -197,6 +197,7 @@ async def test_a_stream_used_twice_is_garbage(cell: CellProcess) -> None:
 
 
 async def test_a_killed_cell_fails_what_was_in_flight_once_and_the_rest_at_once(cell: CellProcess) -> None:
+    """I5: what may have been executed is never sent again; what was not sent is refused at once."""
     table = table_of(cell)
     route = table.routes().__next__()
     async with forwarding_to(table) as forwarder:

@@ -109,6 +109,7 @@ async def test_a_killed_cell_takes_only_its_own_workspaces_and_loses_nothing(
 
 
 async def test_everything_goes_on_without_the_control_plane(fresh_platform: Platform) -> None:
+    """I6."""
     platform = fresh_platform
     acme = Workspace.of(platform.workspace("acme-inc", cell="cell-1"))
     unasked = Workspace.of(platform.workspace("never-asked-for", cell="cell-2"))

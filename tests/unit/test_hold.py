@@ -75,6 +75,7 @@ async def test_patience_ends() -> None:
 
 
 async def test_a_full_room_refuses_by_number_and_by_bytes() -> None:
+    """I8."""
     room = HoldingRoom(Limits(hold_requests_max=1))
     with room.holding(TRIED, 10, Refusal.FROZEN), pytest.raises(Overloaded), room.holding(TRIED, 10, Refusal.FROZEN):
         pass
