@@ -5,11 +5,11 @@ import sys
 
 import uvloop
 
-from bench import hop, large, posts, sockets
+from bench import hop, large, posts, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
-SUITES = {"hop": hop.measure, "large": large.measure, "posts": posts.measure, "sockets": sockets.measure}
+SUITES = {"hop": hop.measure, "large": large.measure, "posts": posts.measure, "sockets": sockets.measure, "storm": storm.measure}
 
 
 def main() -> None:

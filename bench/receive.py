@@ -29,7 +29,7 @@ class Receiver(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's do not derive from it
         key = base64.b64encode(os.urandom(16)).decode()
         head = f"GET {self._target} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        transport.write(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        self.transport.write(f"{head}Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -53,7 +53,9 @@ class Receiver(asyncio.Protocol):
         status = bytes(self._buffer[: self._buffer.find(b"\r\n")])
         del self._buffer[: end + 4]
         self._upgraded = True
-        if b" 101" in status:
+        if self.ready.done():  # whoever waited gave up
+            self.transport.close()
+        elif b" 101" in status:
             self.ready.set_result(None)
         else:
             self.ready.set_exception(ConnectionError(status.decode()))
@@ -100,6 +102,10 @@ async def receiver(host: str, port: int, target: str, on_text: OnText) -> Receiv
     """Connect and upgrade; raises ConnectionError with the status line when refused."""
     loop = asyncio.get_running_loop()
     _, protocol = await loop.create_connection(lambda: Receiver(f"{host}:{port}", target, on_text), host, port)
-    async with asyncio.timeout(30):
-        await protocol.ready
+    try:
+        async with asyncio.timeout(30):
+            await protocol.ready
+    except TimeoutError:
+        protocol.transport.abort()
+        raise
     return protocol
