@@ -74,8 +74,12 @@ async def test_frames(cell_database: FreshDatabase) -> None:
         assert (answer["ok"], answer["reply_to"], answer["text"]) == (True, 2, "hi")
         [stored] = (await acme.owner.call("conversations.history", channel=acme.general))["messages"]
         assert (stored["ts"], stored["user"]) == (answer["ts"], acme.bot.user_id) and stored["bot_id"].startswith("B")
-        for ignored in ({"type": "typing", "id": 3, "channel": acme.general}, {"type": "presence_sub"}, {"type": "?"}, {}):
+        for ignored in ({"type": "typing", "id": 3, "channel": acme.general}, {"type": "tickle"}, {"type": "?"}, {}):
             assert await say(acme, session, ignored) == []
+        for kind in ("presence_sub", "presence_query"):
+            for ids, word in ((None, "invalid_ids"), (["U1"] * 501, "too_many_ids")):
+                [refused] = await say(acme, session, {"id": 4, "type": kind, "ids": ids})
+                assert (refused["ok"], refused["reply_to"], refused["error"]["msg"]) == (False, 4, word)
         wrong = (
             {"channel": "C0000000000", "text": "x"},
             {"channel": acme.general},
