@@ -12,7 +12,8 @@ from tests.harness.databases import FreshDatabase
 from tests.harness.workspaces import execute
 
 pytestmark = pytest.mark.anyio
-NEVER_MADE = {"channel": "C0000000000", "ts": "1000000000.000001", "user": "U0000000000"}
+NEVER_MADE = {"channel": "C0000000000", "ts": "1000000000.000001", "user": "U0000000000", "usergroup": "S0000000000"}
+WITHOUT_IDS = {"api.test", "users.list", "rtm.connect", "conversations.create", "conversations.list", "usergroups.create"}
 
 
 async def asked(client: ChatClient, ids: dict[str, str], own_channel: str) -> dict[tuple[str, bool], dict[str, Any]]:
@@ -26,10 +27,11 @@ async def asked(client: ChatClient, ids: dict[str, str], own_channel: str) -> di
             "thread_ts": ids["ts"],
             "users": ids["user"],
             "user": ids["user"],
+            "usergroup": ids["usergroup"],
             "text": "x",
             "name": "x",
         }
-        for method in sorted(set(all_methods()) - {"api.test", "users.list", "rtm.connect", "conversations.create", "conversations.list"}):
+        for method in sorted(set(all_methods()) - WITHOUT_IDS):
             answers[method, channel == own_channel] = await client.call(method, **arguments)
     return answers
 
@@ -38,10 +40,11 @@ async def test_ids_of_another_workspace_are_ids_that_were_never_made(cell_databa
     async with a_chat(cell_database) as chat:
         acme, globex = await chat.found("acme"), await chat.found("globex")
         ts = (await globex.owner.call("chat.postMessage", channel=globex.general, text="theirs", client_msg_id="theirs"))["ts"]
+        group = (await globex.owner.call("usergroups.create", name="theirs"))["usergroup"]["id"]
         before = await globex.head()
         client = await acme.add("ann")
         own = [(await client.call("conversations.create", name=f"own{n}"))["channel"]["id"] for n in range(2)]
-        crafted = {"channel": globex.general, "ts": ts, "user": globex.owner.user_id}
+        crafted = {"channel": globex.general, "ts": ts, "user": globex.owner.user_id, "usergroup": group}
         expected = await asked(client, NEVER_MADE, own[0])
         found = await asked(client, crafted, own[1])
         assert {key: found[key].get("error") for key in found} == {key: expected[key].get("error") for key in expected}
@@ -52,8 +55,11 @@ async def test_the_application_role_sees_rows_of_its_scope_alone(cell_database: 
     async with a_chat(cell_database) as chat:
         acme, globex = await chat.found("acme"), await chat.found("globex")
         for workspace in (acme, globex):
-            ts = (await workspace.owner.call("chat.postMessage", channel=workspace.general, text="x"))["ts"]
+            ts = (await workspace.owner.call("chat.postMessage", channel=workspace.general, text="<!here>"))["ts"]
+            group = (await workspace.owner.call("usergroups.create", name="x"))["usergroup"]["id"]
+            await workspace.owner.call("usergroups.users.update", usergroup=group, users=workspace.owner.user_id)
             await workspace.owner.call("reactions.add", channel=workspace.general, timestamp=ts, name="x")
+            await workspace.owner.call("users.setPresence", presence="away")
         for table in chat_tables().tables:
             async with chat.database.reading(acme.scope) as connection:
                 rows = (await connection.execute(text(f"SELECT DISTINCT workspace_id FROM {table}"))).scalars().all()
