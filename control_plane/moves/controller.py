@@ -18,7 +18,6 @@ from control_plane.registry import DATABASE_AWAY, Cell, Conflict, Move, MoveStep
 
 EVERY_S = 0.5
 LEASE_S = 3.0
-RENEW_EVERY_S = 1.0
 MOVES_MAX = 4
 RETRY_S = 0.5
 CELL_REFUSED = "cell_refused"
@@ -46,6 +45,7 @@ class Controller:
     doors: Doors
     clock: Clock
     pause: Callable[[str], Awaitable[None]] = no_pause
+    lease_s: float = LEASE_S
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _connections: dict[str, str] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Controller:
 
     async def _claim(self, move_id: str) -> Move | None:
         try:
-            return await self.registry.moves.claim(move_id, self.holder, LEASE_S)
+            return await self.registry.moves.claim(move_id, self.holder, self.lease_s)
         except DATABASE_AWAY as error:
             log.warning("database_away", move=move_id, error=repr(error))
             return None
@@ -142,7 +142,7 @@ class Controller:
         work = asyncio.create_task(self._step(move))
         try:
             while True:
-                done, _ = await asyncio.wait({work}, timeout=RENEW_EVERY_S)
+                done, _ = await asyncio.wait({work}, timeout=self.lease_s / 3)
                 if done:
                     return work.result()
                 if await self._claim(move.id) is None:
