@@ -5,11 +5,18 @@ import sys
 
 import uvloop
 
-from bench import hop, large, posts, sockets, storm
+from bench import hop, large, moves, posts, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
-SUITES = {"hop": hop.measure, "large": large.measure, "posts": posts.measure, "sockets": sockets.measure, "storm": storm.measure}
+SUITES = {
+    "hop": hop.measure,
+    "large": large.measure,
+    "moves": moves.measure,
+    "posts": posts.measure,
+    "sockets": sockets.measure,
+    "storm": storm.measure,
+}
 
 
 def main() -> None:
