@@ -189,6 +189,12 @@ async def drop(work: Work) -> Outcome:
     return Done()
 
 
+async def undo(work: Work) -> Outcome:
+    """Unsealed once more after the drop: an order to freeze that was late came before it, or is refused by it."""
+    await drop(work)
+    return await unfreeze(work)
+
+
 async def purge(work: Work) -> Outcome:
     away = work.target if work.move.facts.get("back") else work.source
     return await _purge(work, away, forget=False)
@@ -225,8 +231,7 @@ async def back_unfreeze(work: Work) -> Outcome:
 
 
 async def _unfreeze(work: Work, cell: Cell, epoch: int) -> Outcome:
-    opened = cell_pb2.OpenRequest(workspace_id=work.move.workspace_id, epoch=epoch)
-    await work.doors.ask(cell, lambda stub: stub.Open(opened, timeout=VERB_S_MAX))
+    await work.say(cell, "Unseal", transfer_pb2.UnsealRequest(workspace_id=work.move.workspace_id, epoch=epoch))
     return Done()
 
 
@@ -253,7 +258,7 @@ RUN: Mapping[MoveStep, Callable[[Work], Awaitable[Outcome]]] = {
     MoveStep.FINISH: drop,
     MoveStep.PURGE: purge,
     MoveStep.UNFREEZE: unfreeze,
-    MoveStep.UNDO: drop,
+    MoveStep.UNDO: undo,
     MoveStep.UNDO_PURGE: undo_purge,
     MoveStep.BACK_UNFREEZE: back_unfreeze,
 }

@@ -14,6 +14,7 @@ from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyTabl
 from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
 from cells.runtime.transfer.moving.digests import digest
 from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.ownership import StreamGone
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
 from tests.harness.workspaces import Say, a_log
@@ -82,7 +83,7 @@ async def test_a_workspace_is_carried_over_while_it_is_written(two: tuple[FreshD
         await writing
         with pytest.raises(Incoming):
             await b.log.commit(TenantScope(ours, 1), Say("too early"))
-        sealed = await a.ownership.seal(ours, 1, 1000, f"move:{MOVE}", 7)
+        sealed = await a.ownership.seal(ours, 1, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 7)
         with pytest.raises(Frozen):
             await a.log.commit(TenantScope(ours, 1), Say("too late"))
         assert await b.moves.await_mark(MOVE, ours, 7, 10) == (True, sealed.seq)
@@ -118,12 +119,12 @@ async def test_what_is_written_at_the_target_comes_back_and_goes_no_further_vite
         back, _ = await b.moves.publish(MOVE, ours)
         await a.moves.follow(MOVE, ours, back)
         await say(a, ours, 20)
-        sealed = await a.ownership.seal(ours, 1, 1000, f"move:{MOVE}", 1)
+        sealed = await a.ownership.seal(ours, 1, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 1)
         assert await b.moves.await_mark(MOVE, ours, 1, 10) == (True, 40)
         await b.ownership.take(ours, 2, sealed.seq, sealed.last_ts_us)
         await a.ownership.retire(ours, 2, "b")
         await say(b, ours, 100, epoch=2)
-        again = await b.ownership.seal(ours, 2, 1000, f"move:{MOVE}", 2)
+        again = await b.ownership.seal(ours, 2, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 2)
         assert await a.moves.await_mark(MOVE, ours, 2, 10) == (True, again.seq) == (True, 140)
         assert await a.digest(ours) == await b.digest(ours)
         taken = await a.ownership.take(ours, 3, again.seq, again.last_ts_us)
@@ -147,6 +148,25 @@ async def test_no_deletion_while_somebody_follows(two: tuple[FreshDatabase, Fres
             pass
         assert await b.ownership.census() == []
         await say(a, ours, 3)
+
+
+async def test_a_late_order_to_freeze_is_refused_once_its_move_was_dropped(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with a_side(two[0]) as a:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await a.moves.publish(MOVE, ours)
+        await a.moves.drop(MOVE, ours)
+        with pytest.raises(StreamGone):
+            await a.ownership.seal(ours, 1, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 1)
+        await say(a, ours, 1)
+
+
+async def test_a_suspended_workspace_stays_so_when_its_move_is_undone(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with a_side(two[0]) as a:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await a.ownership.suspend(ours, 1)
+        assert (await a.ownership.unseal(ours, 1)).state == "suspended"
 
 
 async def test_every_table_keyed_by_workspace_travels_or_is_the_tenancy_row(cell_database: FreshDatabase) -> None:

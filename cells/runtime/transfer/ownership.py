@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,10 +12,16 @@ from cells.runtime.log.tables import cursors
 from cells.runtime.tenancy import Database, NotMine, Tenancy, TenancyState, TenancyTable, TenantScope, tenancy, tenancy_of
 from cells.runtime.transfer import transitions
 from cells.runtime.transfer.locking import LOCK_TIMEOUT_MS, locked
+from chassis.errors import WaggleError
 from chassis.identity import WorkspaceId
 
 TENANCY_TOPIC = "tenancy"
 SECRET_BYTES = 32
+_PUBLISHED = text("SELECT 1 FROM pg_publication WHERE pubname = :name")
+
+
+class StreamGone(WaggleError):
+    code = "stream_gone"
 
 
 class Ownership:
@@ -61,11 +67,22 @@ class Ownership:
             await connection.execute(fresh.on_conflict_do_nothing())
         return await self._change(workspace_id, lambda row: transitions.receive(row, epoch))
 
-    async def seal(self, workspace_id: WorkspaceId, epoch: int, lock_timeout_ms: int, mark: str, number: int) -> Tenancy:
-        """Freeze, and write the mark in the same transaction: whoever has seen it has all that was ever committed at this epoch."""
-        return await self._change(
-            workspace_id, lambda row: transitions.freeze(row, epoch), lock_timeout_ms, lambda c: _mark(c, workspace_id, mark, number)
-        )
+    async def seal(self, workspace_id: WorkspaceId, epoch: int, lock_timeout_ms: int, stream: str, mark: str, number: int) -> Tenancy:
+        """Freeze, and write the mark in the same transaction: whoever has seen it has all that was ever committed at this epoch.
+
+        Refused without the publication `stream`: an order that comes after its move was undone would freeze for ever.
+        """
+
+        async def also(connection: AsyncConnection) -> None:
+            if not (await connection.execute(_PUBLISHED, {"name": stream})).one_or_none():
+                raise StreamGone(f"{stream} publishes nothing here any more: workspace {workspace_id} is not frozen for it")
+            await _mark(connection, workspace_id, mark, number)
+
+        return await self._change(workspace_id, lambda row: transitions.freeze(row, epoch), lock_timeout_ms, also)
+
+    async def unseal(self, workspace_id: WorkspaceId, epoch: int) -> Tenancy:
+        """Take a seal back."""
+        return await self._change(workspace_id, lambda row: transitions.unseal(row, epoch))
 
     async def mark(self, workspace_id: WorkspaceId, mark: str, number: int) -> None:
         async with self._database.writing(TenantScope(workspace_id, 0)) as connection:

@@ -55,6 +55,11 @@ def receive(row: Tenancy, epoch: int) -> Tenancy:
     return replace(row, state=S.INCOMING, epoch=epoch)
 
 
+def unseal(row: Tenancy, epoch: int) -> Tenancy:
+    """frozen -> active at the same epoch. A row in any other state is not this move's to change: a suspension stays one."""
+    return replace(row, state=S.ACTIVE) if (row.state, row.epoch) == (S.FROZEN, epoch) else row
+
+
 def take(row: Tenancy, epoch: int, seq: int, last_ts_us: int) -> Tenancy:
     """incoming | moved -> active at the epoch of the switch, which is higher than any this cell has known."""
     if (row.state, row.epoch) == (S.ACTIVE, epoch):

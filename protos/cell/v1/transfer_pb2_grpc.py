@@ -70,6 +70,11 @@ class TransferStub:
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SealRequest.SerializeToString,
                 response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SealReply.FromString,
                 _registered_method=True)
+        self.Unseal = channel.unary_unary(
+                '/protos.cell.v1.Transfer/Unseal',
+                request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.UnsealRequest.SerializeToString,
+                response_deserializer=protos_dot_cell_dot_v1_dot_cell__pb2.TenancyReply.FromString,
+                _registered_method=True)
         self.AwaitMark = channel.unary_unary(
                 '/protos.cell.v1.Transfer/AwaitMark',
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkRequest.SerializeToString,
@@ -148,7 +153,14 @@ class TransferServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Seal(self, request, context):
-        """active -> frozen, with a mark in the same transaction
+        """active -> frozen, with a mark in the same transaction; refused once the move was dropped
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Unseal(self, request, context):
+        """frozen -> active at the same epoch; any other state stays as it is
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,6 +245,11 @@ def add_TransferServicer_to_server(servicer, server):
                     servicer.Seal,
                     request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SealRequest.FromString,
                     response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SealReply.SerializeToString,
+            ),
+            'Unseal': grpc.unary_unary_rpc_method_handler(
+                    servicer.Unseal,
+                    request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.UnsealRequest.FromString,
+                    response_serializer=protos_dot_cell_dot_v1_dot_cell__pb2.TenancyReply.SerializeToString,
             ),
             'AwaitMark': grpc.unary_unary_rpc_method_handler(
                     servicer.AwaitMark,
@@ -454,6 +471,33 @@ class Transfer:
             '/protos.cell.v1.Transfer/Seal',
             protos_dot_cell_dot_v1_dot_transfer__pb2.SealRequest.SerializeToString,
             protos_dot_cell_dot_v1_dot_transfer__pb2.SealReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Unseal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.cell.v1.Transfer/Unseal',
+            protos_dot_cell_dot_v1_dot_transfer__pb2.UnsealRequest.SerializeToString,
+            protos_dot_cell_dot_v1_dot_cell__pb2.TenancyReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,7 +45,9 @@ class TransferStub:
     Mark: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.MarkRequest, _transfer_pb2.MarkReply]
     """a row through the stream"""
     Seal: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.SealRequest, _transfer_pb2.SealReply]
-    """active -> frozen, with a mark in the same transaction"""
+    """active -> frozen, with a mark in the same transaction; refused once the move was dropped"""
+    Unseal: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.UnsealRequest, _cell_pb2.TenancyReply]
+    """frozen -> active at the same epoch; any other state stays as it is"""
     AwaitMark: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.AwaitMarkRequest, _transfer_pb2.AwaitMarkReply]
     """all that was committed before the mark has been applied here"""
     Digest: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.DigestRequest, _transfer_pb2.DigestReply]
@@ -75,7 +77,9 @@ class TransferAsyncStub(TransferStub):
     Mark: _aio.UnaryUnaryMultiCallable[_transfer_pb2.MarkRequest, _transfer_pb2.MarkReply]  # type: ignore[assignment]
     """a row through the stream"""
     Seal: _aio.UnaryUnaryMultiCallable[_transfer_pb2.SealRequest, _transfer_pb2.SealReply]  # type: ignore[assignment]
-    """active -> frozen, with a mark in the same transaction"""
+    """active -> frozen, with a mark in the same transaction; refused once the move was dropped"""
+    Unseal: _aio.UnaryUnaryMultiCallable[_transfer_pb2.UnsealRequest, _cell_pb2.TenancyReply]  # type: ignore[assignment]
+    """frozen -> active at the same epoch; any other state stays as it is"""
     AwaitMark: _aio.UnaryUnaryMultiCallable[_transfer_pb2.AwaitMarkRequest, _transfer_pb2.AwaitMarkReply]  # type: ignore[assignment]
     """all that was committed before the mark has been applied here"""
     Digest: _aio.UnaryUnaryMultiCallable[_transfer_pb2.DigestRequest, _transfer_pb2.DigestReply]  # type: ignore[assignment]
@@ -144,7 +148,15 @@ class TransferServicer(metaclass=_abc_1.ABCMeta):
         request: _transfer_pb2.SealRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.SealReply, _abc.Awaitable[_transfer_pb2.SealReply]]:
-        """active -> frozen, with a mark in the same transaction"""
+        """active -> frozen, with a mark in the same transaction; refused once the move was dropped"""
+
+    @_abc_1.abstractmethod
+    def Unseal(
+        self,
+        request: _transfer_pb2.UnsealRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_cell_pb2.TenancyReply, _abc.Awaitable[_cell_pb2.TenancyReply]]:
+        """frozen -> active at the same epoch; any other state stays as it is"""
 
     @_abc_1.abstractmethod
     def AwaitMark(

@@ -61,8 +61,14 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
     async def Seal(self, request: transfer_pb2.SealRequest, context: Any) -> transfer_pb2.SealReply:
         async with self._answering(context, "seal", request) as workspace_id:
             mark = mark_of(request.move_id)
-            row = await self._moves.ownership.seal(workspace_id, request.epoch, request.lock_timeout_ms, mark, request.number)
+            row = await self._moves.ownership.seal(
+                workspace_id, request.epoch, request.lock_timeout_ms, stream_of(request.move_id), mark, request.number
+            )
             return transfer_pb2.SealReply(seq=row.seq, last_ts_us=row.last_ts_us)
+
+    async def Unseal(self, request: transfer_pb2.UnsealRequest, context: Any) -> cell_pb2.TenancyReply:
+        async with self._answering(context, "unseal", request) as workspace_id:
+            return cell_pb2.TenancyReply(tenancy=_message(await self._moves.ownership.unseal(workspace_id, request.epoch)))
 
     async def AwaitMark(self, request: transfer_pb2.AwaitMarkRequest, context: Any) -> transfer_pb2.AwaitMarkReply:
         async with self._answering(context, "await_mark", request) as workspace_id:
