@@ -65,7 +65,7 @@ def make_bot_token(workspace: WorkspaceId, user: UserId) -> str:
 
 
 def make_user_token(workspace: WorkspaceId, user: UserId) -> str:
-    return f"xoxp-{number_of(workspace)}-{number_of(user)}-{secrets.randbelow(10**12)}-{secrets.token_hex(16)}"
+    return f"xoxp-{number_of(workspace)}-{number_of(user)}-{10**11 + secrets.randbelow(9 * 10**11)}-{secrets.token_hex(16)}"
 
 
 def make_app_token(workspace: WorkspaceId, app: AppId) -> str:

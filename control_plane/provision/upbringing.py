@@ -18,6 +18,7 @@ from control_plane.provision.log_limits import limit_logs
 from control_plane.provision.platform_file import PlatformState, write_state
 from control_plane.provision.platform_services import ROUTER, Surroundings, platform_services
 from control_plane.provision.processes import until
+from control_plane.provision.reach import unreached
 from control_plane.provision.supervision import Seen, Supervision
 from control_plane.provision.supervisor_lock import SupervisorLock
 
@@ -26,6 +27,7 @@ RECONCILE_S = 0.2
 LIMIT_LOGS_S = 5.0
 COMPLETE_S_MAX = 120.0
 KNOWN_COMPLETE_S_MAX = 20.0
+REACHED_S_MAX = 5.0
 DEMO_S_MAX = 20.0
 KNOWN_DEMO_S_MAX = 5.0
 
@@ -94,6 +96,7 @@ class Upbringing:
 
     async def _bring_up(self, supervision: Supervision, around: Surroundings, say: Say, on_ready: Callable[[], None]) -> None:
         await self._complete(supervision, say)
+        await self._reached(around, say)
         if self._demo:
             await self._serve_demo(around, say)
         self._layout.served.touch(mode=0o600)
@@ -113,6 +116,17 @@ class Upbringing:
         if not known:
             raise ProvisionError(f"not complete after {COMPLETE_S_MAX:.0f} s: {supervision.missing()}")
         say(f"serving without {supervision.missing()}")
+
+    async def _reached(self, around: Surroundings, say: Say) -> None:
+        """Requests are served once the router has a tunnel to each cell; one that stays away keeps nobody else waiting for long."""
+        cells = {cell.name for cell in self._provisioner.wanted()}
+        port = around.ports.get(f"{ROUTER}-health")
+
+        async def reached() -> bool:
+            return not await unreached(port, cells)
+
+        if not await until(reached, REACHED_S_MAX, RECONCILE_S / 4):
+            say(f"the router does not reach {', '.join(sorted(await unreached(port, cells)))} yet")
 
     async def _serve_demo(self, around: Surroundings, say: Say) -> None:
         """Nobody's start fails for a demo workspace that was served before."""
