@@ -94,7 +94,6 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         WAGGLE_CELL_OWNER_DATABASE_URL=server.server.url(DATABASE),
         WAGGLE_CELL_REDIS_URL=valkey.url,
         WAGGLE_CELL_CONTROL_PLANE=around.control_address,
-        WAGGLE_CELL_HOME=str(around.layout.cell(cell.name)),
     )
     wish = Wish(cell.name, needs=(server.wish.name, tables.wish.name, name), configured=bool(around.given))
     return [server, ValkeyService(Wish(name), valkey), tables, _plane(around, wish, "cells.app", env)]

@@ -126,6 +126,7 @@ async def test_credit_flows_by_itself_for_as_long_as_both_read() -> None:
             left.frames.send(message(1, "x" * 200))
             right.frames.send(message(1, "y" * 200))
         await until(lambda: len(texts(right.got)) == 500 and len(texts(left.got)) == 500)
+        assert not (left.frames.queue_bytes or right.frames.queue_bytes)
 
 
 async def test_words_about_the_tunnel_overtake() -> None:
@@ -162,6 +163,7 @@ async def test_a_frame_of_a_newer_peer_is_passed_over() -> None:
             encode(tunnel_pb2.Frame(hello=tunnel_pb2.Hello())) + b"\x0a" + bytes((len(unknown),)) + unknown + encode(message(1, "known"))
         )
         await until(lambda: texts(left.got) == ["known"])
+        assert not left.frames.closed
 
 
 async def test_the_other_side_ending_ends_the_run_and_frees_who_waits() -> None:
