@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Table, text
 
 from cells.chat.domain.catalogue import chat_tables
 from cells.chat.slack.methods import all_methods
@@ -60,10 +60,36 @@ async def test_the_application_role_sees_rows_of_its_scope_alone(cell_database: 
             await workspace.owner.call("usergroups.users.update", usergroup=group, users=workspace.owner.user_id)
             await workspace.owner.call("reactions.add", channel=workspace.general, timestamp=ts, name="x")
             await workspace.owner.call("users.setPresence", presence="away")
+        for table in chat_tables().tables.values():
+            await with_a_row(cell_database.owner_url, table, acme.scope.workspace_id, globex.scope.workspace_id)
         for table in chat_tables().tables:
             async with chat.database.reading(acme.scope) as connection:
                 rows = (await connection.execute(text(f"SELECT DISTINCT workspace_id FROM {table}"))).scalars().all()
             assert rows == [acme.scope.workspace_id], table
+
+
+async def with_a_row(owner_url: str, table: Table, *workspace_ids: str) -> None:
+    """Of each workspace, where chat has made none yet."""
+    for workspace_id in workspace_ids:
+        if not await execute(owner_url, f"SELECT 1 FROM {table.name} WHERE workspace_id = $1 LIMIT 1", workspace_id):
+            values = {column.name: _FILLINGS[type(column.type).__name__] for column in table.columns} | {"workspace_id": workspace_id}
+            places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+            await execute(owner_url, f"INSERT INTO {table.name} ({', '.join(values)}) VALUES ({places})", *values.values())
+
+
+_FILLINGS: dict[str, Any] = {
+    "Text": "x",
+    "BigInteger": 1,
+    "Integer": 1,
+    "SmallInteger": 1,
+    "Float": 1.0,
+    "Boolean": True,
+    "LargeBinary": b"x",
+    "ARRAY": ["x"],
+    "JSONB": "{}",
+    "JSON": "{}",
+    "TSVECTOR": "x",
+}
 
 
 async def test_every_table_and_partition_is_protected(cell_database: FreshDatabase) -> None:
