@@ -12,4 +12,9 @@ tokens = tenant_table(
     Column("scopes", ARRAY(Text), nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("revoked_us", BigInteger),
+    Column("expires_us", BigInteger),
+    Column("kind", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("address", Text, nullable=False),
 )

@@ -1,0 +1,1 @@
+"""What was done to and by accounts, for those who look after the workspace."""

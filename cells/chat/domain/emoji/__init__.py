@@ -1,0 +1,1 @@
+"""Emoji that a workspace made itself."""

@@ -1,0 +1,1 @@
+"""What people saved for later (https://api.slack.com/methods/stars.add)."""
