@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cells.chat.domain.errors import DomainError
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.founding import AddPerson, FoundTeam
 from cells.chat.domain.teams.repository import Teams
 from cells.chat.domain.tokens.scopes import checked_scopes
@@ -48,7 +49,8 @@ async def admit_workspace(tenant: Tenant, arguments: Mapping[str, Any]) -> Mappi
 
 async def add_user(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     email = checked_email(_text(arguments, "email"))
-    joined = await tenant.commit(AddPerson(email, _text(arguments, "name", default="")))
+    role = Role.of_person(_text(arguments, "role", default=str(Role.MEMBER)))
+    joined = await tenant.commit(AddPerson(email, _text(arguments, "name", default=""), role))
     return {"user_id": joined.user.user_id, "email": joined.user.email, "token": joined.token}
 
 

@@ -18,9 +18,15 @@ tokens = typer.Typer(no_args_is_help=True, help="Tokens with which clients call 
 
 
 @users.command("add")
-def add(workspace: Reference, email: str, as_json: Json = False, home: Home = None) -> None:
+def add(
+    workspace: Reference,
+    email: str,
+    role: Annotated[str, typer.Option(help="owner, admin, member, guest (of several channels) or single_guest.")] = "member",
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
     """Add a person; prints their token, which is shown this once."""
-    _show(run_command(home, workspace, "user.add", {"email": email}), as_json)
+    _show(run_command(home, workspace, "user.add", {"email": email, "role": role}), as_json)
 
 
 @tokens.command("create")

@@ -3,6 +3,7 @@
 from sqlalchemy import MetaData
 
 from cells.chat.domain.audits import tables as audits
+from cells.chat.domain.bookmarks import tables as bookmarks
 from cells.chat.domain.bots import tables as bots
 from cells.chat.domain.channels import tables as channels
 from cells.chat.domain.emoji import tables as emoji
@@ -11,6 +12,7 @@ from cells.chat.domain.members import tables as members
 from cells.chat.domain.mentions import tables as mentions
 from cells.chat.domain.messages import tables as messages
 from cells.chat.domain.photos import tables as photos
+from cells.chat.domain.pins import tables as pins
 from cells.chat.domain.prefs import tables as prefs
 from cells.chat.domain.presence import tables as presence
 from cells.chat.domain.reactions import tables as reactions
@@ -34,6 +36,8 @@ NOUNS = (
     mentions,
     usergroups,
     presence,
+    pins,
+    bookmarks,
     signin,
     invitations,
     audits,

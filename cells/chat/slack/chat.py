@@ -27,6 +27,7 @@ from cells.chat.domain.messages.errors import (
 )
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import DeleteMessage, UpdateMessage, checked_text
+from cells.chat.domain.roles.actions import Action, may
 from cells.chat.domain.timestamps import read_ts
 from cells.chat.domain.users.errors import UserDisabled, UserNotFound
 from cells.chat.slack.call import Answer, Call
@@ -90,7 +91,7 @@ async def update(call: Call[UpdateArguments]) -> Answer:
 async def delete(call: Call[DeleteArguments]) -> Answer:
     arguments, bearer = call.arguments, call.bearer
     ts_us = require_ts(arguments.ts)
-    await call.tenant.commit(DeleteMessage(arguments.channel, ts_us, bearer.user_id, bearer.is_owner))
+    await call.tenant.commit(DeleteMessage(arguments.channel, ts_us, bearer.user_id, may(bearer.role, Action.DELETE_MESSAGE_OF_OTHERS)))
     return {"channel": arguments.channel, "ts": arguments.ts}
 
 

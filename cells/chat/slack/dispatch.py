@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from cells.chat.domain.errors import DomainError
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.tokens.errors import MissingScope, NotAuthed
 from cells.chat.domain.tokens.repository import Bearer
 from cells.chat.slack.bearers import Bearers
@@ -22,7 +23,7 @@ from chassis.clock import Clock
 from chassis.identity import UserId
 
 PREFIX = "/api/"
-NOBODY = Bearer(UserId(""), "", None, None, False, frozenset(), "", revoked=False, deleted=False)
+NOBODY = Bearer(UserId(""), "", None, None, Role.GUEST, frozenset(), "", revoked=False, deleted=False)
 TOKEN_LENGTH_MAX = 512
 _encode = msgspec.json.Encoder().encode
 _BEARER = "bearer "

@@ -37,7 +37,7 @@ async def get(call: Call[GetArguments]) -> Answer:
 async def set_(call: Call[SetArguments]) -> Answer:
     """`profile` as an object, or one `name` with its `value`."""
     user_id = call.arguments.user or call.bearer.user_id
-    if user_id != call.bearer.user_id and not call.bearer.is_owner:
+    if user_id != call.bearer.user_id and not call.bearer.role.is_admin:
         raise NotAdmin
     user = await call.tenant.commit(ChangeProfile(UserId(user_id), checked_profile(_given(call.arguments))))
     return {"profile": _face(call, user), "username": user.name}

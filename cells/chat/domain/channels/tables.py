@@ -18,5 +18,10 @@ channels = tenant_table(
     Column("purpose", Text, nullable=False),
     Column("people", Text, nullable=False),
     Column("latest_us", BigInteger, nullable=False, server_default="0"),
+    Column("topic_by", Text, nullable=False, server_default=""),
+    Column("topic_us", BigInteger, nullable=False, server_default="0"),
+    Column("purpose_by", Text, nullable=False, server_default=""),
+    Column("purpose_us", BigInteger, nullable=False, server_default="0"),
+    Column("previous_names", Text, nullable=False, server_default=""),
     Column("num_members", BigInteger, nullable=False, server_default="0"),
 )

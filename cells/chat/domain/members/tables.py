@@ -10,4 +10,5 @@ members = tenant_table(
     Column("user_id", Text, primary_key=True),
     Column("joined_us", BigInteger, nullable=False),
     Column("last_read_us", BigInteger, nullable=False),
+    Column("closed_us", BigInteger, nullable=False, server_default="0"),
 )

@@ -60,11 +60,12 @@ class DeleteMessage:
     channel_id: str
     ts_us: int
     user_id: UserId
-    is_owner: bool
+    may_others: bool
+    """Whether it may be another's."""
 
     async def apply(self, tx: Transaction) -> None:
         _, before = await _require_message(tx, self.channel_id, self.ts_us, self.user_id)
-        if before.user_id != self.user_id and not self.is_owner:
+        if before.user_id != self.user_id and not self.may_others:
             raise CantDelete
         messages, now_us = Messages(tx.connection, tx.scope), tx.next_ts_us()
         hangs = bool(before.thread_us is None and await messages.threads(self.channel_id, [self.ts_us]))

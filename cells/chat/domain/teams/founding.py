@@ -7,6 +7,7 @@ from cells.chat.domain.channels.channel import Channel, ChannelKind
 from cells.chat.domain.channels.repository import Channels
 from cells.chat.domain.channels.service import NewChannel, create_channel
 from cells.chat.domain.members.service import add_members, require_visible
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.repository import Team, Teams
 from cells.chat.domain.tokens.scopes import SCOPES
 from cells.chat.domain.tokens.service import create_token
@@ -42,7 +43,7 @@ class FoundTeam:
         there = await teams.get()
         if there is not None:
             return Founded(there)
-        owner = await add_user(tx, Newcomer(self.owner_email, is_owner=True))
+        owner = await add_user(tx, Newcomer(self.owner_email, role=Role.PRIMARY_OWNER))
         bot = await add_bot(tx, BOT_NAME)
         general = await _open_channel(tx, GENERAL, GENERAL_PURPOSE, owner.user_id)
         random = await _open_channel(tx, RANDOM, RANDOM_PURPOSE, owner.user_id)
@@ -72,14 +73,15 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class AddPerson:
-    """A change: a person comes in, finds the channels everyone starts in, and gets a token."""
+    """A change: a person comes in, finds the channels everyone starts in, and gets a token. A guest finds none yet."""
 
     email: str
     real_name: str
+    role: Role = Role.MEMBER
 
     async def apply(self, tx: Transaction) -> Joined:
-        user = await add_user(tx, Newcomer(self.email, self.real_name))
-        for channel_id in await _first_channels(tx):
+        user = await add_user(tx, Newcomer(self.email, self.real_name, self.role))
+        for channel_id in () if self.role.is_guest else await _first_channels(tx):
             standing = await require_visible(tx, channel_id, user.user_id)
             await add_members(tx, standing.channel, [user.user_id], inviter_id=None)
         return Joined(user, await create_token(tx, user, SCOPES))

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.roles.role import Role
 from cells.runtime.tenancy import TenantScope
 from chassis.identity import AppId, BotId, UserId
 
@@ -15,11 +16,13 @@ class Bearer:
     user_name: str
     bot_id: BotId | None
     app_id: AppId | None
-    is_owner: bool
+    role: Role
     scopes: frozenset[str]
     scopes_shown: str
     revoked: bool
     deleted: bool
+    team_name: str = ""
+    team_domain: str = ""
 
 
 class Tokens:
@@ -31,8 +34,9 @@ class Tokens:
         row = (await self._connection.execute(_GET, {"w": self._workspace, "h": token_hash})).one_or_none()
         if row is None:
             return None
-        user_id, name, bot_id, app_id, is_owner, scopes, revoked, deleted = row
-        return Bearer(user_id, name, bot_id, app_id, is_owner, frozenset(scopes), ",".join(scopes), revoked, deleted)
+        user_id, name, bot_id, app_id, role, scopes, revoked, deleted, team_name, team_domain = row
+        shown = ",".join(scopes)
+        return Bearer(user_id, name, bot_id, app_id, Role(role), frozenset(scopes), shown, revoked, deleted, team_name, team_domain)
 
     async def insert(self, token_hash: bytes, user_id: UserId, scopes: tuple[str, ...], now_us: int) -> None:
         values = {"w": self._workspace, "h": token_hash, "u": user_id, "s": list(scopes), "at": now_us}
@@ -45,8 +49,9 @@ class Tokens:
 
 
 _GET = text(
-    "SELECT u.user_id, u.name, u.bot_id, u.app_id, u.is_owner, t.scopes, t.revoked_us IS NOT NULL, u.deleted"
+    "SELECT u.user_id, u.name, u.bot_id, u.app_id, u.role, t.scopes, t.revoked_us IS NOT NULL, u.deleted, o.name, o.domain"
     " FROM tokens t JOIN users u ON u.workspace_id = t.workspace_id AND u.user_id = t.user_id"
+    " JOIN teams o ON o.workspace_id = t.workspace_id"
     " WHERE t.workspace_id = :w AND t.token_hash = :h"
 )
 _INSERT = text("INSERT INTO tokens (workspace_id, token_hash, user_id, scopes, created_us) VALUES (:w, :h, :u, CAST(:s AS text[]), :at)")

@@ -15,6 +15,8 @@ usergroups = tenant_table(
     Column("updated_by", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
+    Column("deleted_us", BigInteger, nullable=False, server_default="0"),
+    Column("deleted_by", Text, nullable=False, server_default=""),
 )
 usergroup_members = tenant_table(
     "usergroup_members",

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from cells.chat.domain.payloads import payload_of
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.timestamps import show_ts
 from cells.chat.domain.users.profile import profile_at
 from cells.chat.domain.users.user import User
@@ -23,17 +24,24 @@ def user_face(user: User, team_id: str, now_us: int | None = None) -> dict[str, 
         "tz_label": "Coordinated Universal Time",
         "tz_offset": 0,
         "profile": profile_face(user, team_id, now_us),
-        "is_admin": user.is_owner,
-        "is_owner": user.is_owner,
-        "is_primary_owner": user.is_owner,
-        "is_restricted": False,
-        "is_ultra_restricted": False,
+        **role_face(user.role),
         "is_bot": user.bot_id is not None,
         "is_app_user": False,
         "updated": user.updated_us // 1_000_000,
         "has_2fa": False,
     }
     return face
+
+
+def role_face(role: Role) -> dict[str, bool]:
+    """As Slack shows it: an owner is an administrator too, and a guest of one channel is restricted twice over."""
+    return {
+        "is_admin": role.is_admin,
+        "is_owner": role.is_owner,
+        "is_primary_owner": role is Role.PRIMARY_OWNER,
+        "is_restricted": role.is_guest,
+        "is_ultra_restricted": role is Role.SINGLE_GUEST,
+    }
 
 
 def user_joined_team(user: User, team_id: str) -> Event:

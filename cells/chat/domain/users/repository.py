@@ -1,8 +1,10 @@
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.users.user import User
 from cells.runtime.tenancy import TenantScope
 
@@ -14,21 +16,21 @@ class Users:
 
     async def get(self, user_id: str) -> User | None:
         row = (await self._connection.execute(_BY_ID, {"w": self._workspace, "id": user_id})).one_or_none()
-        return User(*row) if row else None
+        return user_of(row) if row else None
 
     async def get_many(self, user_ids: Sequence[str]) -> dict[str, User]:
         """Those of `user_ids` that are users here, by id."""
         rows = await self._connection.execute(_BY_IDS, {"w": self._workspace, "ids": list(user_ids)})
-        return {row.user_id: User(*row) for row in rows}
+        return {row.user_id: user_of(row) for row in rows}
 
     async def get_by_email(self, email: str) -> User | None:
         row = (await self._connection.execute(_BY_EMAIL, {"w": self._workspace, "email": email})).one_or_none()
-        return User(*row) if row else None
+        return user_of(row) if row else None
 
     async def page(self, after_id: str, limit: int) -> list[User]:
         """In the order of ids, after `after_id`; at most `limit`."""
         rows = await self._connection.execute(_LIST, {"w": self._workspace, "after": after_id, "n": limit})
-        return [User(*row) for row in rows]
+        return [user_of(row) for row in rows]
 
     async def names_like(self, stem: str) -> frozenset[str]:
         rows = await self._connection.execute(_NAMES, {"w": self._workspace, "stem": stem})
@@ -45,7 +47,7 @@ class Users:
                 "email": user.email,
                 "bot_id": user.bot_id,
                 "app_id": user.app_id,
-                "is_owner": user.is_owner,
+                "role": str(user.role),
                 "deleted": user.deleted,
                 "created": user.created_us,
                 "updated": user.updated_us,
@@ -58,7 +60,13 @@ class Users:
         await self._connection.execute(_CHANGE_PROFILE, values)
 
 
-_COLUMNS = "user_id, name, real_name, email, bot_id, app_id, is_owner, deleted, created_us, updated_us, profile"
+def user_of(row: Row[Any]) -> User:
+    """The columns come by the fields' names."""
+    fields = dict(row._mapping)
+    return User(**{**fields, "role": Role(fields["role"])})
+
+
+_COLUMNS = "user_id, name, real_name, email, bot_id, app_id, role, deleted, created_us, updated_us, profile"
 _FROM = f"SELECT {_COLUMNS} FROM users WHERE workspace_id = :w"  # noqa: S608 - columns of ours
 _BY_ID = text(f"{_FROM} AND user_id = :id")
 _BY_IDS = text(f"{_FROM} AND user_id = ANY(CAST(:ids AS text[]))")
@@ -67,6 +75,6 @@ _LIST = text(f"{_FROM} AND user_id > :after ORDER BY user_id LIMIT :n")
 _NAMES = text("SELECT name FROM users WHERE workspace_id = :w AND starts_with(name, :stem)")
 _INSERT = text(
     f"INSERT INTO users (workspace_id, {_COLUMNS})"  # noqa: S608 - columns of ours
-    " VALUES (:w, :id, :name, :real_name, :email, :bot_id, :app_id, :is_owner, :deleted, :created, :updated, :profile)"
+    " VALUES (:w, :id, :name, :real_name, :email, :bot_id, :app_id, :role, :deleted, :created, :updated, :profile)"
 )
 _CHANGE_PROFILE = text("UPDATE users SET real_name = :name, profile = :profile, updated_us = :at WHERE workspace_id = :w AND user_id = :id")

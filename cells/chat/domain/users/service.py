@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.users.errors import AlreadyInTeam, InvalidEmail, UserNotFound, UsersNotFound
 from cells.chat.domain.users.events import user_joined_team
 from cells.chat.domain.users.repository import Users
@@ -23,7 +24,7 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 class Newcomer:
     email: str | None
     real_name: str = ""
-    is_owner: bool = False
+    role: Role = Role.MEMBER
     bot_id: BotId | None = None
     app_id: AppId | None = None
 
@@ -69,7 +70,7 @@ def _user_of(newcomer: Newcomer, name: str, now_us: int) -> User:
         email=newcomer.email,
         bot_id=newcomer.bot_id,
         app_id=newcomer.app_id,
-        is_owner=newcomer.is_owner,
+        role=newcomer.role,
         deleted=False,
         created_us=now_us,
         updated_us=now_us,

@@ -12,7 +12,7 @@ users = tenant_table(
     Column("email", Text),
     Column("bot_id", Text),
     Column("app_id", Text),
-    Column("is_owner", Boolean, nullable=False),
+    Column("role", Text, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),

@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 
+from cells.chat.domain.roles.role import Role
 from chassis.identity import AppId, BotId, UserId
 
 
@@ -11,7 +12,7 @@ class User:
     email: str | None
     bot_id: BotId | None
     app_id: AppId | None
-    is_owner: bool
+    role: Role
     deleted: bool
     created_us: int
     updated_us: int

@@ -1,0 +1,1 @@
+"""Messages that a channel keeps at hand."""
