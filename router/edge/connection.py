@@ -279,6 +279,7 @@ class Connection(TCPServer):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Any, *_: Any) -> None:
         self._apps += 1
+        self._times.header_since_s = None  # an app has a whole header, whatever a sweep took this connection for before it started
         try:
             await (self._serve_socket if scope["type"] == "websocket" else self._asgi)(scope, receive, send)
         finally:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from router.edge.connection import Patience
 from router.edge.serving import ServingSettings
 from router.edge.sockets import SocketSettings
+from router.edge.tasks import TaskGroup
 from router.forward import CellUnavailable, Refused
 from tests.harness.edge import WORKSPACE, Edge, FakeSession, an_edge
 from tests.harness.eventually import eventually
@@ -217,6 +219,25 @@ async def test_silent_socket_is_cut_and_an_answering_one_is_kept() -> None:
             session.sink.send("alive")
             assert await client.recv() == "alive"
         mute.close()
+
+
+async def test_a_sweep_while_a_socket_is_being_opened_does_not_cut_it_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep may come between a whole request and the start of its app: that is no header which the client owes."""
+    patience = Patience(ping_s=60.0, silence_s=120.0, header_s=1.0)
+    start = TaskGroup.spawn_app
+    async with an_edge(settings=ServingSettings(patience=patience, drain_s=1.0)) as edge:
+        now_s = asyncio.get_running_loop().time
+
+        async def swept(*arguments: Any) -> Any:
+            edge.serving.sweep_once(now_s())
+            return await start(*arguments)
+
+        monkeypatch.setattr(TaskGroup, "spawn_app", swept)
+        async with connect(edge.ws + PATH) as client:
+            session = await opened(edge)
+            edge.serving.sweep_once(now_s() + 2 * patience.header_s)
+            session.sink.send("alive")
+            assert await client.recv() == "alive"
 
 
 async def test_garbage_frames_end_that_socket_only(edge: Edge) -> None:
