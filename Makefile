@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos bench chaos clean
+.PHONY: help up down test lint types format protos methods bench chaos clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ format: $(STAMP) ## let ruff rewrite what it can
 protos: $(STAMP) ## generate the code of protos/ again
 	@$(BIN)/python -m grpc_tools.protoc -I . --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc \
 		--python_out=. --grpc_python_out=. --mypy_out=. --mypy_grpc_out=. $(PROTOS)
+
+methods: $(STAMP) ## write docs/methods.md again, from the methods' declarations
+	@$(BIN)/python -m cells.chat.slack.pages > docs/methods.md.new && mv docs/methods.md.new docs/methods.md
 
 bench: $(STAMP) ## measure this machine; tables here, JSON in bench/results/
 	@$(BIN)/python -m bench $(ARGS)

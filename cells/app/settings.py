@@ -27,6 +27,9 @@ class CellSettings:
         "WAGGLE_CELL_REDIS_URL", default=None, help="redis://... of the cell; none: processes poll", secret=True
     )
     control_plane: Address | None = setting("WAGGLE_CELL_CONTROL_PLANE", default=None, help="where heartbeats go; none: nowhere")
+    rate_limits: float = setting(
+        "WAGGLE_CELL_RATE_LIMITS", default=1.0, min=0, max=1_000_000, help="how many times the tiers' calls are allowed; 0: any number"
+    )
     drain_s: float = setting("WAGGLE_CELL_DRAIN_S", default=10.0, min=0, max=120, help="how long requests in flight may take at the end")
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")

@@ -6,18 +6,20 @@ import msgspec
 
 Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json; charset=utf-8")
+SCOPES = ((b"x-oauth-scopes", b""), (b"x-accepted-oauth-scopes", b""))
+"""Clients look for them on every answer; no token was looked at here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = (JSON,)
+    headers: tuple[tuple[bytes, bytes], ...] = (JSON, *SCOPES)
 
 
 def refusal(status: int, error: str, retry_after_s: int = 0, *, close: bool = False) -> Answer:
     """`{"ok": false, "error": …}`; `close` also ends the connection."""
-    headers = [JSON]
+    headers = [JSON, *SCOPES]
     if retry_after_s:
         headers.append((b"retry-after", b"%d" % retry_after_s))
     if close:

@@ -7,6 +7,9 @@ from router.edge.identify import Address, address_of, token_in_header, token_in_
 from router.routes.resolve import DirectoryUnavailable, Resolver
 from router.routes.table import Route
 
+PUBLIC = b"/api/_methods"
+"""The same for every workspace: any cell may answer it."""
+
 
 class Finder:
     def __init__(self, resolver: Resolver, domain: str) -> None:
@@ -38,4 +41,6 @@ class Finder:
             return route or answers.INVALID_AUTH
         if address.subdomain is not None:
             return await self._resolver.by_subdomain(address.subdomain) or answers.TEAM_NOT_FOUND
+        if address.path == PUBLIC:
+            return self._resolver.any() or answers.UNAVAILABLE
         return answers.NOT_AUTHED if address.path.startswith(b"/api/") else answers.NOT_FOUND

@@ -72,6 +72,10 @@ class Resolver:
             return found
         return await self._ask("/" + name, directory_pb2.ResolveRequest(subdomain=name))
 
+    def any(self) -> Route | None:
+        """Some workspace that is served, for what is the same in all of them."""
+        return next((route for route in self._table.routes() if route.state == "active"), None)
+
     async def _ask(self, key: str, request: directory_pb2.ResolveRequest) -> Route | None:
         if key in self._misses or len(key) > NAME_CHARACTERS_MAX:
             return None

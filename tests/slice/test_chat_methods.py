@@ -1,10 +1,7 @@
 """Every method: its success, and each error word that it declares. What is declared minus what is shown is nothing."""
 
-from pathlib import Path
-
 import pytest
 
-from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.slack.methods import all_methods
 from tests.harness.chat import a_chat
 from tests.harness.databases import FreshDatabase
@@ -13,7 +10,6 @@ from tests.slice.chat_world import REFUSALS, SUCCESSES, Reply, World, a_world, s
 
 pytestmark = pytest.mark.anyio
 METHODS = all_methods()
-PAGE = Path(__file__).parents[2] / "docs" / "slack-api.md"
 
 
 @succeeds("api.test")
@@ -303,11 +299,3 @@ def test_every_method_and_every_error_word_is_shown() -> None:
     assert set(METHODS) - set(SUCCESSES) == set()
     assert declared - set(REFUSALS) == set()
     assert set(REFUSALS) - declared == set()
-
-
-def test_the_client_page_names_every_method_its_scopes_and_its_words() -> None:
-    rows = {row.split(" | ")[0].strip("| "): row for row in PAGE.read_text().splitlines() if row.startswith("| ")}
-    assert set(METHODS) <= set(rows)
-    for method in METHODS.values():
-        said = {*method.scopes, *(error.code for error in method.errors if error is not MissingScope)}
-        assert {word for word in said if f"`{word}`" not in rows[method.name]} == set(), method.name

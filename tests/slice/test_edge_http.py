@@ -104,7 +104,13 @@ async def test_refused_at_the_edge(
 ) -> None:
     answer = await client.post(path, headers=headers)
     assert (answer.status_code, answer.json()) == (status, {"ok": False, "error": error})
+    assert answer.headers["x-oauth-scopes"] == answer.headers["x-accepted-oauth-scopes"] == ""
     assert edge.forwarder.requests == []
+
+
+async def test_the_list_of_methods_is_asked_of_any_cell(edge: Edge, client: httpx.AsyncClient) -> None:
+    assert (await client.get("/api/_methods")).json() == {"ok": True}
+    assert (edge.forwarder.requests[0].workspace_id, edge.forwarder.requests[0].path) == (WORKSPACE, b"/api/_methods")
 
 
 async def test_api_test_is_answered_without_a_cell(edge: Edge, client: httpx.AsyncClient) -> None:

@@ -1,6 +1,6 @@
 """Reading a request: query, form, multipart or JSON, all into one mapping."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,7 +16,7 @@ from cells.chat.slack.errors import (
     JsonNotObject,
     MissingPostType,
 )
-from cells.chat.slack.registry import FORM, JSON, MULTIPART
+from cells.chat.slack.registry import CONTENT_TYPES, FORM, JSON, MULTIPART
 from cells.runtime.workload import Receive
 
 BODY_BYTES_MAX = 1 << 20
@@ -45,11 +45,11 @@ async def read_body(receive: Receive) -> bytes:
         message = await receive()
 
 
-def arguments_of(query: bytes, content_type: str, body: bytes) -> dict[str, Any]:
+def arguments_of(query: bytes, content_type: str, body: bytes, accepted: Container[str] = CONTENT_TYPES) -> dict[str, Any]:
     """Query first, body over it. An empty body is none, whatever its label says."""
     given: dict[str, Any] = read_form(query) if query else {}
     if body:
-        given.update(_read(content_type, body))
+        given.update(_read(content_type, body, accepted))
     return given
 
 
@@ -131,8 +131,10 @@ class _Parts:
         self.ended = True
 
 
-def _read(content_type: str, body: bytes) -> Mapping[str, Any]:
+def _read(content_type: str, body: bytes, accepted: Container[str]) -> Mapping[str, Any]:
     kind = content_type.partition(";")[0].strip().lower()
+    if kind and kind not in accepted:
+        raise InvalidPostType(kind)
     if kind == JSON:
         return read_json(body)
     if kind == FORM:

@@ -17,7 +17,10 @@ from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.bodies import ClientGone, arguments_of, read_body
 from cells.chat.slack.call import Answer, Call, Origin
 from cells.chat.slack.errors import BodyTooLarge, InvalidArguments, UnknownMethod
+from cells.chat.slack.limits import PLACE_LENGTH_MAX, Limits, RateLimited
+from cells.chat.slack.listing import LISTING, listing_of
 from cells.chat.slack.registry import Method
+from cells.chat.slack.tiers import EACH_PLACE
 from cells.runtime.workload import TENANT_KEY, Receive, Scope, Send, Tenant
 from chassis.clock import Clock
 from chassis.identity import UserId
@@ -25,15 +28,20 @@ from chassis.identity import UserId
 PREFIX = "/api/"
 NOBODY = Bearer(UserId(""), "", None, None, Role.GUEST, frozenset(), "", revoked=False, deleted=False)
 TOKEN_LENGTH_MAX = 512
+NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
 _encode = msgspec.json.Encoder().encode
 _BEARER = "bearer "
 
 
 class Dispatch:
-    def __init__(self, methods: Mapping[str, Method], bearers: Bearers, clock: Clock) -> None:
+    """Without `limits` anyone may call as often as they like."""
+
+    def __init__(self, methods: Mapping[str, Method], bearers: Bearers, clock: Clock, limits: Limits | None = None) -> None:
         self._methods = methods
         self._bearers = bearers
         self._clock = clock
+        self._limits = limits
+        self._listing = _encode(listing_of(methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -41,17 +49,22 @@ class Dispatch:
             return await _reply(send, 404, b'{"ok":false,"error":"not_found"}', NOBODY, None)
         if scope["method"] not in ("GET", "POST"):
             return await _reply(send, 405, b'{"ok":false,"error":"invalid_http_method"}', NOBODY, None)
+        if path == LISTING:
+            return await _reply(send, 200, self._listing, NOBODY, None)
         exchange = _Exchange(path.removeprefix(PREFIX).rstrip("/"))
-        status = 200
+        status, more = 200, NO_HEADERS
         try:
             answer = await self._answer(exchange, scope, receive)
         except BodyTooLarge as error:
             status, answer = 413, refusal(error)
+        except RateLimited as error:
+            status, answer = 429, refusal(error)
+            more = ((b"retry-after", b"%d" % error.retry_after_s),)
         except DomainError as error:
             answer = refusal(error) | exchange.echo
         except ClientGone:
             return None
-        return await _reply(send, status, _encode(answer), exchange.bearer, exchange.method)
+        return await _reply(send, status, _encode(answer), exchange.bearer, exchange.method, more)
 
     async def _answer(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> Answer:
         headers = _headers_of(scope["headers"])
@@ -61,11 +74,13 @@ class Dispatch:
             exchange.echo = {"req_method": exchange.name}
             raise UnknownMethod
         exchange.method = method
-        given = arguments_of(scope.get("query_string", b""), headers.get(b"content-type", ""), body)
+        given = arguments_of(scope.get("query_string", b""), headers.get(b"content-type", ""), body, method.content_types)
         tenant: Tenant = scope[TENANT_KEY]
         token = _token_of(headers, given)
         if method.needs_token:
             exchange.bearer = await self._require_bearer(tenant, token)
+            if self._limits is not None:
+                _count(self._limits, tenant, exchange.bearer, method, given)
             _check_scopes(exchange.bearer, method)
         origin = Origin(scope.get("scheme", "http"), headers.get(b"host", "localhost"))
         call = Call(tenant, exchange.bearer, method.reader.read(given), given, origin, self._clock)
@@ -87,6 +102,15 @@ class _Exchange:
         self.method: Method | None = None
         self.bearer = NOBODY
         self.echo: dict[str, Any] = {}
+
+
+def _count(limits: Limits, tenant: Tenant, bearer: Bearer, method: Method, given: dict[str, Any]) -> None:
+    """Raises RateLimited."""
+    workspace_id, caller = tenant.scope.workspace_id, bearer.app_id or bearer.user_id
+    if method.limited_by:
+        place = str(given.get(method.limited_by))[:PLACE_LENGTH_MAX]
+        limits.take((method.name, workspace_id, caller, place), EACH_PLACE)
+    limits.take((method.name, workspace_id, caller, ""), method.allowance)
 
 
 def _check_scopes(bearer: Bearer, method: Method) -> None:
@@ -120,13 +144,16 @@ def _token_of(headers: Mapping[bytes, str], given: dict[str, Any]) -> str:
     return in_body if isinstance(in_body, str) else ""
 
 
-async def _reply(send: Send, status: int, body: bytes, bearer: Bearer, method: Method | None) -> None:
+async def _reply(
+    send: Send, status: int, body: bytes, bearer: Bearer, method: Method | None, more: Iterable[tuple[bytes, bytes]] = NO_HEADERS
+) -> None:
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
         (b"cache-control", b"private, no-cache, no-store"),
         (b"x-oauth-scopes", bearer.scopes_shown.encode()),
         (b"x-accepted-oauth-scopes", method.accepted_scopes if method else b""),
+        *more,
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

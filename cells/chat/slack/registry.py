@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -10,21 +9,15 @@ import msgspec
 from cells.chat.domain.errors import DomainError
 from cells.chat.slack.arguments import Reader
 from cells.chat.slack.call import Answer, Call
+from cells.chat.slack.summaries import SUMMARIES
+from cells.chat.slack.tiers import ALLOWANCES, Allowance, Tier
+
+__all__ = ["CONTENT_TYPES", "FORM", "JSON", "MULTIPART", "Method", "NoArguments", "Tier", "registry_of"]
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 JSON = "application/json"
 CONTENT_TYPES = (FORM, MULTIPART, JSON)
-
-
-class Tier(IntEnum):
-    """Calls a minute that Slack promises at least (https://api.slack.com/docs/rate-limits)."""
-
-    ONE = 1
-    TWO = 20
-    THREE = 50
-    FOUR = 100
-    SPECIAL = 0
 
 
 class NoArguments(msgspec.Struct):
@@ -43,12 +36,20 @@ class Method:
     """What the method itself may refuse with, beside `invalid_arguments` and the words of the wire."""
     content_types: tuple[str, ...] = CONTENT_TYPES
     needs_token: bool = True
+    limited_by: str = ""
+    """An argument that names a place (a channel): beside its tier, the method is limited for each of them."""
     reader: Reader[Any] = field(init=False)
     accepted_scopes: bytes = field(init=False)
+    allowance: Allowance = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reader", Reader(self.arguments))
         object.__setattr__(self, "accepted_scopes", ",".join(self.scopes).encode())
+        object.__setattr__(self, "allowance", ALLOWANCES[self.tier])
+
+    @property
+    def summary(self) -> str:
+        return SUMMARIES.get(self.name, "")
 
 
 def registry_of(*families: Iterable[Method]) -> Mapping[str, Method]:
