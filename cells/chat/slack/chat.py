@@ -162,7 +162,7 @@ _POSTS = (*_DRAFT_ERRORS, BlocksTooLong, AttachmentsTooLarge, ChannelNotFound, N
 _UPDATES = (*_DRAFT_ERRORS, InvalidAttachments, ChannelNotFound, MessageNotFound, CantUpdate, ChannelInactive)
 
 METHODS = (
-    Method("chat.postMessage", post_message, Tier.SPECIAL, PostArguments, ("chat:write",), _POSTS),
+    Method("chat.postMessage", post_message, Tier.SPECIAL, PostArguments, ("chat:write",), _POSTS, limited_by="channel"),
     Method("chat.update", update, Tier.THREE, UpdateArguments, ("chat:write",), _UPDATES),
     Method("chat.delete", delete, Tier.THREE, DeleteArguments, ("chat:write",), (ChannelNotFound, MessageNotFound, CantDelete)),
 )
