@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,6 +55,7 @@ class Client:
     texts: list[str] = field(default_factory=list)
     tries: int = 0
     lines: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
     line: Receiver | None = None
 
     @property
@@ -80,7 +82,8 @@ class Client:
         try:
             url = urlsplit((await ask(self.setting, "rtm.connect", **place))["url"])
             self.line = await receiver("127.0.0.1", self.setting.port, f"{url.path}?{url.query}", self._on_text)
-        except (OSError, ValueError, TimeoutError):
+        except (OSError, ValueError, TimeoutError) as error:
+            self.failures[f"{type(error).__name__} {error}"[:40]] += 1
             return False
         self.lines += 1
         return True
@@ -142,6 +145,13 @@ class Storm:
         last = self.posted[-1]
         return back_s, await self.everyone(lambda client: bool(client.texts) and client.texts[-1] == last, began_s)
 
+    def failures(self) -> dict[str, int]:
+        """Why attempts failed since this was last asked, the three commonest."""
+        found = sum((client.failures for client in self.clients), Counter[str]())
+        for client in self.clients:
+            client.failures.clear()
+        return dict(found.most_common(3))
+
     def lost_and_doubled(self) -> tuple[int, int]:
         lost = sum(len(set(self.posted) - set(client.texts)) for client in self.clients)
         return lost, sum(len(client.texts) - len(set(client.texts)) for client in self.clients)
@@ -157,7 +167,7 @@ async def measure(setting: Setting, report: Report) -> None:
         back_s, whole_s = await storm.struck(process)
         tries = sum(client.tries for client in storm.clients) - tries
         lost, doubled = storm.lost_and_doubled()
-        detail = f"{CLIENTS} clients, {tries} connection attempts, every event at every client after {whole_s:.1f} s"
+        detail = f"{CLIENTS} clients, {tries} connection attempts, every event at every client after {whole_s:.1f} s; {storm.failures()}"
         report.add(f"{what}: all clients back", back_s if process == "router" else whole_s, "s", at_most=BACK_S_MAX, detail=detail)
         report.add(f"{what}: events lost", lost, "", at_most=0, detail=f"{doubled} doubled")
     for task in staying:

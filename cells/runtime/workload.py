@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cells.runtime.log import Change, LoggedEvent
+from cells.runtime.log import Change, LoggedEvent, Transaction
 from cells.runtime.tenancy import TenantScope
 
 R = TypeVar("R")
@@ -123,8 +123,10 @@ class Sessions(Protocol):
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused: ...
 
-    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
-        """Every group the user's sessions belong to now, read inside the snapshot of `connection`."""
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Every group that each user's sessions belong to now, read inside the snapshot of `connection`. Who is left out of
+        the answer is not let in.
+        """
 
     def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
         """How this event changes groups; empty for most. Pure."""
@@ -149,6 +151,11 @@ Command = Callable[[Tenant, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """An administrator's verb: JSON object in, JSON object out; refuses by raising a DomainError-like with `.code`."""
 
 
+DueHandle = Callable[[Transaction, str], Awaitable[None]]
+"""Does what is due now, given its key, in the transaction that takes it off the list. Must refuse nothing: what raises is
+tried again, for ever (`cells.runtime.jobs.plan_due`)."""
+
+
 @dataclass(frozen=True)
 class Workload:
     name: str
@@ -162,6 +169,8 @@ class Workload:
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
     partitions: Mapping[str, int] = field(default_factory=dict)
     """SQL functions that make partitions of its tables, each called now and then with how many periods ahead."""
+    due: Mapping[str, DueHandle] = field(default_factory=dict)
+    """What its work for later is done by, by name."""
 
 
 Events = AsyncIterator[LoggedEvent]

@@ -1,7 +1,7 @@
 """A workload in a few lines, for tests of the gateway: people in rooms who speak. Each word said is one event."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -81,6 +81,7 @@ class RoomSessions:
     """Who a session is comes in the query (`?user=`); what clients say is answered with an echo."""
 
     said: list[str] = field(default_factory=list)
+    shut_out: set[str] = field(default_factory=set)
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused:
         user_id = handshake.query.get("user", "")
@@ -88,10 +89,11 @@ class RoomSessions:
         place = {"numbered": True, "after_seq": int(after)} if after else {}
         return Admitted(user_id, ("hello",), {"path": handshake.path}, **place) if user_id else Refused(401, "who?")  # type: ignore[arg-type]
 
-    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
-        query = text("SELECT room FROM room_members WHERE workspace_id = :w AND user_id = :u")
-        rows = await connection.execute(query, {"w": scope.workspace_id, "u": user_id})
-        return frozenset(row.room for row in rows)
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        query = text("SELECT user_id, room FROM room_members WHERE workspace_id = :w AND user_id = ANY(:u)")
+        rows = (await connection.execute(query, {"w": scope.workspace_id, "u": user_ids})).all()
+        let_in = [user_id for user_id in user_ids if user_id not in self.shut_out]
+        return {user_id: frozenset(row.room for row in rows if row.user_id == user_id) for user_id in let_in}
 
     def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
         if event.kind not in ("entered", "left"):

@@ -105,7 +105,7 @@ async def groups_of(world: World, client: ChatClient) -> frozenset[str]:
     sessions = world.acme.workload.sessions
     assert sessions is not None
     async with world.chat.database.reading(world.acme.scope) as connection:
-        return await sessions.groups(connection, world.acme.scope, client.user_id)
+        return (await sessions.groups(connection, world.acme.scope, [client.user_id]))[client.user_id]
 
 
 async def test_regroupings_lead_from_the_groups_before_to_the_groups_after(cell_database: FreshDatabase) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.runtime.gateway import CloseCode, Gateway, Limits, open_gateway
 from cells.runtime.log import LoggedEvent, Tenants, WorkspaceLog
@@ -354,3 +355,59 @@ async def test_stopping_lets_replies_out_and_takes_nothing_new(cell_database: Fr
         await link.open(late, scope)
         assert client.received == ["hello", "echo last words"]
         assert late.refused is not None and late.refused.reason == tunnel_pb2.Refusal.DRAINING
+
+
+@pytest.mark.anyio
+async def test_sessions_that_open_together_share_their_snapshots(cell_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database) as process:
+        looks = 0
+        real = process.sessions.groups
+
+        async def counted(connection: AsyncConnection, of: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+            nonlocal looks
+            looks += 1
+            return await real(connection, of, user_ids)
+
+        monkeypatch.setattr(process.sessions, "groups", counted)
+        link, clients = RecordingLink(process.gateway), [Client(f"U{number}") for number in range(30)]
+        await asyncio.gather(*(link.open(client, scope) for client in clients))
+        assert all(client.received == ["hello"] for client in clients)
+        assert looks <= 2
+
+
+@pytest.mark.anyio
+async def test_a_user_whom_the_workload_leaves_out_is_turned_away_also_when_the_session_comes_from_elsewhere(
+    cell_database: FreshDatabase,
+) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database) as process:
+        link, client, other = RecordingLink(process.gateway), Client("U1"), Client("U2")
+        await link.open(client, scope)
+        process.sessions.shut_out.add("U1")
+        link.lose()
+        again = RecordingLink(process.gateway)
+        await asyncio.gather(again.open(client, scope), again.open(other, scope))
+        assert client.refused is not None and client.refused.status == 403
+        assert other.received == ["hello"]
+
+
+@pytest.mark.anyio
+async def test_who_comes_back_after_another_reads_nothing_again(cell_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database) as process:
+        clients = [Client("U1"), Client("U2")]
+        await asyncio.gather(*(process.log.commit(scope, Speak(("*",), f"{number}")) for number in range(20)))
+        link, reads = RecordingLink(process.gateway), []
+        real = process.log.read
+
+        async def counted(of: TenantScope, after_seq: int, limit: int) -> list[LoggedEvent]:
+            reads.append(after_seq)
+            return await real(of, after_seq, limit)
+
+        monkeypatch.setattr(process.log, "read", counted)
+        for client in clients:
+            await link.open(client, scope, after=3)
+        assert reads == [3]
+        assert words(clients[0]) == words(clients[1])
+        assert len(words(clients[1])) == 17

@@ -187,8 +187,8 @@ async def a_listener(acme: Workspace, client: ChatClient) -> Listener:
     """All is read when it begins."""
     assert acme.workload.sessions is not None
     async with acme.tenant.reading() as connection:
-        groups = await acme.workload.sessions.groups(connection, acme.scope, client.user_id)
-    return Listener(Model(client, await read_afresh(client)), {"*", client.user_id, *groups})
+        groups = await acme.workload.sessions.groups(connection, acme.scope, [client.user_id])
+    return Listener(Model(client, await read_afresh(client)), {"*", client.user_id, *groups[client.user_id]})
 
 
 def difference(told: Any, read: Any, path: str = "") -> list[str]:

@@ -14,12 +14,10 @@ from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import checked_text
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.tokens.errors import MissingScope
-from cells.chat.domain.users.repository import Users
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.chat import checked_client_msg_id, destination, thread_of
-from cells.chat.slack.errors import InvalidArguments, TeamNotFound
+from cells.chat.slack.errors import InvalidArguments
 from cells.chat.slack.registry import Method, Tier
-from cells.chat.slack.team import require_team
 from cells.chat.slack.tickets import LIFETIME_S, make_ticket, read_ticket
 from cells.chat.slack.typings import Typings
 from cells.chat.slack.watching import on_presence_query, on_presence_sub
@@ -53,17 +51,16 @@ class Once(Protocol):
 
 
 async def connect(call: Call[Connect]) -> Answer:
-    team = await require_team(call.tenant)
     bearer = call.bearer
-    ticket = make_ticket(call.tenant.secret, bearer.user_id, call.clock.now_us(), may_post="chat:write" in bearer.scopes)
+    ticket = make_ticket(call.tenant.secret, bearer, call.clock.now_us(), may_post="chat:write" in bearer.scopes)
     return {
         "url": call.origin.socket_url(call.team_id, ticket) + _query_of(call.arguments),
-        "team": {"id": team.team_id, "name": team.name, "domain": team.domain},
+        "team": {"id": call.team_id, "name": bearer.team_name, "domain": bearer.team_domain},
         "self": {"id": bearer.user_id, "name": bearer.user_name},
     }
 
 
-METHODS = (Method("rtm.connect", connect, Tier.ONE, arguments=Connect, errors=(TeamNotFound,)),)
+METHODS = (Method("rtm.connect", connect, Tier.ONE, arguments=Connect),)
 
 
 def _query_of(wanted: Connect) -> str:
@@ -93,16 +90,12 @@ class RtmSessions:
         ticket = read_ticket(tenant.secret, found["ticket"], self._clock.now_us())
         if ticket is None or not await self._once.claim(f"rtm:{tenant.scope.workspace_id}:{ticket.nonce}", LIFETIME_S + 1):
             return Refused(401, "the ticket is used, out of date or forged")
-        async with tenant.reading() as connection:
-            user = await Users(connection, tenant.scope).get(ticket.user_id)
-        if user is None or user.deleted:
-            return Refused(403, "the account is inactive")
-        facts = {"bot_id": user.bot_id or "", "app_id": user.app_id or "", "may_post": "1" if ticket.may_post else ""}
+        facts = {"bot_id": ticket.bot_id, "app_id": ticket.app_id, "may_post": "1" if ticket.may_post else ""}
         numbered = bool(resume) or handshake.query.get("seq") == "1"
-        return Admitted(user.user_id, ('{"type":"hello"}',), facts, numbered=numbered, after_seq=int(resume) if resume else None)
+        return Admitted(ticket.user_id, ('{"type":"hello"}',), facts, numbered=numbered, after_seq=int(resume) if resume else None)
 
-    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_id: str) -> frozenset[str]:
-        return frozenset(await Members(connection, scope).channels_of(user_id))
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        return await Members(connection, scope).channels_of_active(user_ids)
 
     def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
         """The events that tell a user alone of a channel are the ones that move the user's sessions."""

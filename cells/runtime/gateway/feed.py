@@ -13,6 +13,7 @@ from cells.runtime.gateway.audience import Audience
 from cells.runtime.gateway.limits import Limits
 from cells.runtime.gateway.recent import RecentEvents
 from cells.runtime.gateway.session import Session
+from cells.runtime.gateway.snapshots import Snapshots
 from cells.runtime.gateway.tasks import spawn
 from cells.runtime.log import EVERYONE, LoggedEvent
 from cells.runtime.workload import Regrouping
@@ -38,10 +39,12 @@ class WorkspaceFeed:
         regroupings: Regroupings,
         limits: Limits,
         on_full: Callable[[Link], None],
+        snapshots: Snapshots,
         tasks: set[asyncio.Task[None]],
     ) -> None:
         self.workspace_id = workspace_id
         self.audience = Audience()
+        self.snapshots = snapshots
         self.openings = 0
         self.position = 0
         self.recent = RecentEvents(0, limits.recent_events_max, limits.recent_bytes_max)

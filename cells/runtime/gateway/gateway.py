@@ -18,6 +18,7 @@ from cells.runtime.gateway.opening import CannotResume, Opening, TurnedAway, han
 from cells.runtime.gateway.passing_on import PassingOn
 from cells.runtime.gateway.refusals import not_executed, turned_away
 from cells.runtime.gateway.session import Session
+from cells.runtime.gateway.snapshots import Snapshots
 from cells.runtime.gateway.states import State, Trigger
 from cells.runtime.gateway.tasks import spawn
 from cells.runtime.log import Tenants
@@ -151,8 +152,8 @@ class Gateway:
     def _feed(self, workspace_id: WorkspaceId) -> WorkspaceFeed:
         feed = self._feeds.get(workspace_id)
         if feed is None:
-            log = self._tenants.log
-            feed = WorkspaceFeed(workspace_id, log.follow, self._workload.regroupings, self._limits, self._cut, self._following)
+            log, snapshots = self._tenants.log, Snapshots(self._workload, self._following)
+            feed = WorkspaceFeed(workspace_id, log.follow, self._workload.regroupings, self._limits, self._cut, snapshots, self._following)
             self._feeds[workspace_id] = feed
             metrics.FEEDS.inc()
         return feed

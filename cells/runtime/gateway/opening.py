@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from cells.runtime.gateway import metrics
 from cells.runtime.gateway.closes import CloseCode
-from cells.runtime.gateway.cursor import Cursor, Rewinding, groups_of
+from cells.runtime.gateway.cursor import Cursor, Rewinding
 from cells.runtime.gateway.feed import WorkspaceFeed
 from cells.runtime.gateway.following import state_of
 from cells.runtime.gateway.limits import Limits
@@ -22,7 +22,6 @@ from cells.runtime.gateway.resume import StateRefused, verified
 from cells.runtime.gateway.session import Session
 from cells.runtime.gateway.states import Trigger
 from cells.runtime.log import LoggedEvent, WorkspaceLog
-from cells.runtime.log.snapshot import head_of
 from cells.runtime.workload import Admitted, Handshake, Refused, Sessions, Tenant
 from chassis.clock import Clock
 from chassis.errors import WaggleError
@@ -93,11 +92,11 @@ class Opening:
         metrics.REPLAYED.observe(cursor.seq - resume_seq)
 
     async def _snapshot(self, user_id: str) -> tuple[int, frozenset[str]]:
-        async with self.tenant.reading() as connection:
-            head = await head_of(connection, self.tenant.scope)
-            groups = await self.sessions.groups(connection, self.tenant.scope, user_id)
-        self.feed.start(head)
-        return head, groups_of(user_id, groups)
+        found = await self.feed.snapshots.of(self.tenant, user_id)
+        if found.groups is None:
+            raise TurnedAway(Refused(403, "the account is inactive"))
+        self.feed.start(found.head)
+        return found.head, found.groups
 
     def _verified(self, state: bytes) -> Admitted:
         limit_s = self.limits.state_age_s_max
@@ -150,12 +149,18 @@ class Opening:
     async def _pages(self, after: int, upto: int) -> AsyncIterator[list[LoggedEvent]]:
         """Every event in (after, upto], from memory where the feed still has it, else from the log."""
         while after < upto:
-            page = self.feed.recent.after(after) or await self.log.read(self.tenant.scope, after, self.limits.replay_page_events_max)
-            if not page or page[0].seq != after + 1:
-                raise CannotResume(CloseCode.RELOAD, f"the log no longer holds event {after + 1}")
+            page = self.feed.recent.after(after) or await self._read_page(after)
             wanted = page[: upto - after]
             after = wanted[-1].seq
             yield wanted
+
+    async def _read_page(self, after: int) -> list[LoggedEvent]:
+        """From the log; the feed remembers it for those who come after."""
+        page = await self.log.read(self.tenant.scope, after, self.limits.replay_page_events_max)
+        if not page or page[0].seq != after + 1:
+            raise CannotResume(CloseCode.RELOAD, f"the log no longer holds event {after + 1}")
+        self.feed.recent.recall(page)
+        return page
 
 
 def handshake_of(frame: tunnel_pb2.Open) -> Handshake:

@@ -1,6 +1,7 @@
 """The last events of a workspace in memory, so that many sessions opening at once read the log once."""
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 
 from cells.runtime.log import LoggedEvent
@@ -20,6 +21,16 @@ class RecentEvents:
         while len(self._events) > self._events_max or self._bytes > self._bytes_max:
             oldest = self._events.popleft()
             self._floor, self._bytes = oldest.seq, self._bytes - len(oldest.payload)
+
+    def recall(self, events: Sequence[LoggedEvent]) -> None:
+        """Remember older ones, as far as they reach up to what is remembered already and there is room."""
+        for event in reversed(events):
+            if event.seq != self._floor:
+                continue
+            if len(self._events) >= self._events_max or self._bytes + len(event.payload) > self._bytes_max:
+                return
+            self._events.appendleft(event)
+            self._floor, self._bytes = event.seq - 1, self._bytes + len(event.payload)
 
     def after(self, seq: int) -> list[LoggedEvent] | None:
         """Every event past `seq`; None when that reaches further back than is remembered."""
