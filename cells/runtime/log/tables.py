@@ -1,4 +1,4 @@
-"""The log and the cursors over it, as `migrations/cell/versions/0001_runtime.py` makes them."""
+"""The log, the cursors over it, and what is due: made by `migrations/cell/versions/0001_runtime.py` and `0006_messages.py`."""
 
 from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Text, func
 
@@ -21,3 +21,12 @@ cursors = tenant_table(
     Column("seq", BigInteger, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+due = tenant_table(
+    "due",
+    runtime_metadata,
+    Column("name", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("due_us", BigInteger, nullable=False),
+)
+"""Work for later: which handler (`name`), of what (`key`), when. Ids and times only: workers read it across workspaces."""

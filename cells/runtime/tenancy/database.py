@@ -34,7 +34,7 @@ class Database:
         return transaction(self._engine, READ_WRITE, scope_setting(scope))
 
     def census(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A read-only transaction that sees every row of `tenancy`, and of no other table any."""
+        """A read-only transaction that sees every row of `tenancy` and `due` (ids and times), and of no other table any."""
         return transaction(self._engine, READ_ONLY, "SET LOCAL waggle.census = 'on'")
 
     def upkeep(self) -> AbstractAsyncContextManager[AsyncConnection]:

@@ -2,16 +2,16 @@
 
 from sqlalchemy import MetaData, Table
 
-from cells.runtime.log.tables import cursors, log
+from cells.runtime.log.tables import cursors, due, log
 from cells.runtime.tenancy import tenancy
 
 
 def travelling(workload: MetaData) -> tuple[Table, ...]:
-    """The runtime's log and cursors and the workload's tables, those that others may refer to first.
+    """The runtime's log, cursors and due work and the workload's tables, those that others may refer to first.
 
     Raises ValueError for a table whose rows could not be told apart by workspace: it would be left behind in silence.
     """
-    tables = (log, cursors, *(table for table in workload.sorted_tables if table.name != tenancy.name))
+    tables = (log, cursors, due, *(table for table in workload.sorted_tables if table.name != tenancy.name))
     for table in tables:
         key = [column.name for column in table.primary_key.columns]
         if key[:1] != ["workspace_id"]:
