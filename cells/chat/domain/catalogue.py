@@ -7,6 +7,7 @@ from cells.chat.domain.bookmarks import tables as bookmarks
 from cells.chat.domain.bots import tables as bots
 from cells.chat.domain.channels import tables as channels
 from cells.chat.domain.emoji import tables as emoji
+from cells.chat.domain.files import tables as files
 from cells.chat.domain.invitations import tables as invitations
 from cells.chat.domain.members import tables as members
 from cells.chat.domain.mentions import tables as mentions
@@ -45,6 +46,7 @@ NOUNS = (
     stars,
     emoji,
     photos,
+    files,
 )
 
 

@@ -40,6 +40,7 @@ class Action(Enum):
     EDIT_BOOKMARKS = auto()
     MANAGE_USER_GROUPS = auto()
     DELETE_MESSAGE_OF_OTHERS = auto()
+    DELETE_FILE_OF_OTHERS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ RULES: Mapping[Action, Rule] = {
     Action.EDIT_BOOKMARKS: Rule(FULL, PermissionDenied),
     Action.MANAGE_USER_GROUPS: Rule(PEOPLE, PermissionDenied),
     Action.DELETE_MESSAGE_OF_OTHERS: Rule(ADMINS),
+    Action.DELETE_FILE_OF_OTHERS: Rule(ADMINS),
 }
 
 

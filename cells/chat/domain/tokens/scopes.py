@@ -12,6 +12,8 @@ SCOPES = (
     "chat:write",
     "dnd:read",
     "dnd:write",
+    "files:read",
+    "files:write",
     "groups:history",
     "groups:read",
     "groups:write",

@@ -1,0 +1,199 @@
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.chat.domain.files.file import File, FileId, FileState, Media, Scan, Share
+from cells.chat.domain.files.plans import Plan, Usage
+from cells.runtime.tenancy import TenantScope
+from chassis.identity import UserId
+
+_media = msgspec.json.Decoder(Media).decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of the files that a user can see."""
+
+    viewer_id: str
+    sees_public: bool
+    user_id: str = ""
+    channel_id: str = ""
+    from_us: int = 0
+    to_us: int = (1 << 63) - 1
+    kinds: tuple[str, ...] = ()
+    """Of `files.list`: images, snippets, zips, pdfs; none: all."""
+    limit: int = 100
+    offset: int = 0
+
+
+class Files:
+    def __init__(self, connection: AsyncConnection, scope: TenantScope) -> None:
+        self._connection = connection
+        self._workspace = scope.workspace_id
+
+    async def get(self, file_id: str) -> File | None:
+        """In whatever state."""
+        found = await self.get_many([file_id])
+        return found.get(file_id)
+
+    async def get_many(self, file_ids: Collection[str]) -> dict[str, File]:
+        rows = await self._connection.execute(_GET, {"w": self._workspace, "ids": list(file_ids)})
+        return {row.file_id: _file_of(row) for row in rows}
+
+    async def visible(self, file_ids: Collection[str], viewer_id: str, *, sees_public: bool) -> set[str]:
+        """Those of the files that the user can see at this moment: their own, and what is shared where they may read."""
+        values = {"w": self._workspace, "ids": list(file_ids), "v": viewer_id, "p": sees_public}
+        return {row.file_id for row in await self._connection.execute(_VISIBLE, values)}
+
+    async def page(self, wanted: Wanted) -> tuple[list[File], int]:
+        """One page, newest first, and how many there are in all."""
+        values = {
+            "w": self._workspace,
+            "v": wanted.viewer_id,
+            "p": wanted.sees_public,
+            "u": wanted.user_id,
+            "c": wanted.channel_id,
+            "from": wanted.from_us,
+            "to": wanted.to_us,
+            "kinds": list(wanted.kinds),
+            "n": wanted.limit,
+            "skip": wanted.offset,
+        }
+        rows = await self._connection.execute(_PAGE, values)
+        total = await self._connection.execute(_COUNT, {name: values[name] for name in values if name not in ("n", "skip")})
+        return [_file_of(row) for row in rows], total.scalar_one()
+
+    async def put(self, file: File) -> None:
+        """Insert, or change what is there."""
+        values: dict[str, Any] = {name: getattr(file, name) for name in _COLUMNS}
+        values |= {"state": str(file.state), "scan": str(file.scan), "media": _encode(file.media).decode()}
+        await self._connection.execute(_PUT, {"w": self._workspace, **values})
+
+    async def expired(self, now_us: int, limit: int) -> list[File]:
+        """Uploads that nobody completed in time."""
+        rows = await self._connection.execute(_EXPIRED, {"w": self._workspace, "now": now_us, "n": limit})
+        return [_file_of(row) for row in rows]
+
+    async def usage(self, default: Plan) -> Usage:
+        row = (await self._connection.execute(_USAGE, {"w": self._workspace})).one_or_none()
+        return Usage(Plan(row.plan), row.used_bytes) if row else Usage(default, 0)
+
+    async def change_usage(self, default: Plan, bytes_more: int) -> None:
+        await self._connection.execute(_USE, {"w": self._workspace, "plan": str(default), "more": bytes_more})
+
+    async def change_plan(self, plan: Plan) -> None:
+        await self._connection.execute(_PLAN, {"w": self._workspace, "plan": str(plan)})
+
+
+class Shares:
+    def __init__(self, connection: AsyncConnection, scope: TenantScope) -> None:
+        self._connection = connection
+        self._workspace = scope.workspace_id
+
+    async def of(self, file_ids: Collection[str]) -> dict[str, list[Share]]:
+        """Oldest first, at most SHARES_SHOWN_MAX of each file."""
+        rows = await self._connection.execute(_SHARES, {"w": self._workspace, "ids": list(file_ids), "n": SHARES_SHOWN_MAX})
+        found: dict[str, list[Share]] = {}
+        for row in rows:
+            share = Share(FileId(row.file_id), row.channel_id, row.ts_us, row.thread_us, UserId(row.user_id), row.kind)
+            found.setdefault(row.file_id, []).append(share)
+        return found
+
+    async def insert(self, shares: Sequence[Share]) -> None:
+        values = [
+            {"w": self._workspace, "f": s.file_id, "c": s.channel_id, "ts": s.ts_us, "thread": s.thread_us, "u": s.user_id} for s in shares
+        ]
+        await self._connection.execute(_SHARE, values)
+
+    async def remove_all(self, file_id: str) -> None:
+        await self._connection.execute(_UNSHARE, {"w": self._workspace, "f": file_id})
+
+
+def _file_of(row: Row[Any]) -> File:
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    values |= {"state": FileState(row.state), "scan": Scan(row.scan), "media": _media(row.media)}
+    return File(**values)
+
+
+SHARES_SHOWN_MAX = 100
+_COLUMNS = (
+    "file_id",
+    "user_id",
+    "name",
+    "title",
+    "size",
+    "mimetype",
+    "filetype",
+    "mode",
+    "state",
+    "object_key",
+    "etag",
+    "alt_txt",
+    "public_secret",
+    "scan",
+    "preview",
+    "media",
+    "created_us",
+    "expires_us",
+)
+_ALL = ", ".join(f"f.{name}" for name in _COLUMNS)
+_FROM = f"SELECT {_ALL} FROM files f WHERE f.workspace_id = :w"  # noqa: S608 - columns of ours
+_SAID = (
+    "EXISTS (SELECT 1 FROM messages x WHERE x.workspace_id = :w AND x.channel_id = s.channel_id AND x.ts_us = s.ts_us"
+    " AND x.deleted_us IS NULL)"
+)
+_SEEN = (
+    "(f.user_id = :v OR EXISTS (SELECT 1 FROM file_shares s JOIN channels c ON c.workspace_id = :w AND c.channel_id = s.channel_id"  # noqa: S608 - a condition of ours
+    " LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = s.channel_id AND m.user_id = :v"
+    f" WHERE s.workspace_id = :w AND s.file_id = f.file_id AND {_SAID}"
+    " AND (m.user_id IS NOT NULL OR (:p AND c.kind = 'public_channel'))))"
+)
+_GET = text(f"{_FROM} AND f.file_id = ANY(CAST(:ids AS text[]))")
+_VISIBLE = text(
+    f"SELECT f.file_id FROM files f WHERE f.workspace_id = :w AND f.file_id = ANY(CAST(:ids AS text[])) AND {_SEEN}"  # noqa: S608
+)
+_KINDS = (
+    "(cardinality(CAST(:kinds AS text[])) = 0 OR (f.mode = 'snippet' AND 'snippets' = ANY(CAST(:kinds AS text[])))"
+    " OR (f.mimetype LIKE 'image/%' AND 'images' = ANY(CAST(:kinds AS text[])))"
+    " OR (f.filetype IN ('zip', 'gzip', 'tar', '7z', 'rar', 'bz2', 'xz', 'zst') AND 'zips' = ANY(CAST(:kinds AS text[])))"
+    " OR (f.filetype = 'pdf' AND 'pdfs' = ANY(CAST(:kinds AS text[]))))"
+)
+_LISTED = (
+    " AND f.state = 'ready' AND f.created_us BETWEEN :from AND :to AND (:u = '' OR f.user_id = :u)"  # noqa: S608
+    " AND (:c = '' OR EXISTS (SELECT 1 FROM file_shares s WHERE s.workspace_id = :w AND s.file_id = f.file_id AND s.channel_id = :c"
+    f" AND {_SAID}))"
+    f" AND {_KINDS} AND {_SEEN}"
+)
+_PAGE = text(f"{_FROM}{_LISTED} ORDER BY f.created_us DESC, f.file_id LIMIT :n OFFSET :skip")
+_COUNT = text(f"SELECT count(*) FROM files f WHERE f.workspace_id = :w{_LISTED}")  # noqa: S608 - columns of ours
+_PUT = text(
+    f"INSERT INTO files (workspace_id, {', '.join(_COLUMNS)}) VALUES (:w, {', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
+    f" ON CONFLICT (workspace_id, file_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
+)
+_EXPIRED = text(f"{_FROM} AND f.state IN ('open', 'received') AND f.expires_us < :now ORDER BY f.expires_us LIMIT :n")
+_USAGE = text("SELECT plan, used_bytes FROM file_usage WHERE workspace_id = :w")
+_USE = text(
+    "INSERT INTO file_usage (workspace_id, plan, used_bytes) VALUES (:w, :plan, greatest(0, :more))"
+    " ON CONFLICT (workspace_id) DO UPDATE SET used_bytes = greatest(0, file_usage.used_bytes + :more)"
+)
+_PLAN = text(
+    "INSERT INTO file_usage (workspace_id, plan, used_bytes) VALUES (:w, :plan, 0)"
+    " ON CONFLICT (workspace_id) DO UPDATE SET plan = excluded.plan"
+)
+_SHARES = text(
+    "SELECT file_id, channel_id, ts_us, thread_us, user_id, kind FROM (SELECT s.*, c.kind,"  # noqa: S608
+    " row_number() OVER (PARTITION BY s.file_id ORDER BY s.ts_us, s.channel_id) AS place FROM file_shares s"
+    " JOIN channels c ON c.workspace_id = :w AND c.channel_id = s.channel_id"
+    f" WHERE s.workspace_id = :w AND s.file_id = ANY(CAST(:ids AS text[])) AND {_SAID}) AS placed"
+    " WHERE place <= :n ORDER BY file_id, place"
+)
+_SHARE = text(
+    "INSERT INTO file_shares (workspace_id, file_id, channel_id, ts_us, thread_us, user_id) VALUES (:w, :f, :c, :ts, :thread, :u)"
+    " ON CONFLICT DO NOTHING"
+)
+_UNSHARE = text("DELETE FROM file_shares WHERE workspace_id = :w AND file_id = :f")
