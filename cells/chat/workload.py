@@ -7,6 +7,7 @@ from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.catalogue import chat_tables
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.sharing import Asking
+from cells.chat.domain.users.status import STATUS_ENDS, end_status
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
 from cells.chat.slack.dispatch import Dispatch
@@ -53,4 +54,5 @@ def chat(
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},
+        due={STATUS_ENDS: end_status},
     )

@@ -10,6 +10,7 @@ from cells.chat.domain.users.events import user_changed
 from cells.chat.domain.users.profile import changed, profile_at
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import require_user
+from cells.chat.domain.users.status import plan_end
 from cells.chat.domain.users.user import User
 from cells.runtime.log import Transaction
 from chassis.identity import UserId
@@ -26,10 +27,12 @@ class ChangeProfile:
     async def apply(self, tx: Transaction) -> User:
         user = await require_user(tx.connection, tx.scope, self.user_id)
         now_us = tx.next_ts_us()
+        before = profile_at(user.profile, None)
         profile = changed(profile_at(user.profile, now_us), self.changes)
         real_name = profile.pop("real_name", None) or _joined(self.changes, profile) or user.real_name
         user = replace(user, real_name=real_name, profile=msgspec.json.encode(profile).decode(), updated_us=now_us)
         await Users(tx.connection, tx.scope).change_profile(user)
+        await plan_end(tx, user.user_id, before, profile)
         tx.append(user_changed(user, tx.scope.workspace_id))
         return user
 
