@@ -155,6 +155,13 @@ DueHandle = Callable[[Transaction, str], Awaitable[None]]
 """Does what is due now, given its key, in the transaction that takes it off the list. Must refuse nothing: what raises is
 tried again, for ever (`cells.runtime.jobs.plan_due`)."""
 
+Errand = Callable[[Tenant, str], Awaitable[None]]
+"""Does what is due now, given its key, outside the database, and takes its row away (`cells.runtime.jobs.drop_due`) in the change
+that stores what came of it. What raises, or dies, is done again after a while."""
+
+Exchange = Callable[[Tenant, AsyncIterator[bytes]], AsyncIterator[bytes]]
+"""A verb that takes or gives more than fits in one answer: pieces in, pieces out, both in order, neither ever held as a whole."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -164,6 +171,7 @@ class Workload:
     commands: Mapping[str, Command]
     admit: Command
     """Called once when a workspace is admitted, with AdmitRequest.arguments plus workspace name and subdomain; must be idempotent."""
+    exchanges: Mapping[str, Exchange] = field(default_factory=dict)
     sessions: Sessions | None = None
     attendance: Attendance | None = None
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
@@ -171,6 +179,8 @@ class Workload:
     """SQL functions that make partitions of its tables, each called now and then with how many periods ahead."""
     due: Mapping[str, DueHandle] = field(default_factory=dict)
     """What its work for later is done by, by name."""
+    errands: Mapping[str, Errand] = field(default_factory=dict)
+    """The same for work outside the database."""
 
 
 Events = AsyncIterator[LoggedEvent]

@@ -1,6 +1,6 @@
 """Admin: what the CLI and the console ask. Each method reads as what it does; auditing and errors are around it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,19 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def Command(self, request: admin_pb2.CommandRequest, context: Context) -> admin_pb2.CommandReply:
         async with self.auditor.action(context, request.name, request.workspace):
             return admin_pb2.CommandReply(result=await self.commands.run(request.workspace, request.name, request.arguments))
+
+    async def Exchange(self, request_iterator: AsyncIterator[admin_pb2.Parcel], context: Context) -> AsyncIterator[admin_pb2.Parcel]:
+        parcels = aiter(request_iterator)
+        first = await anext(parcels, admin_pb2.Parcel())
+
+        async def bodies() -> AsyncIterator[bytes]:
+            yield first.body
+            async for parcel in parcels:
+                yield parcel.body
+
+        async with self.auditor.action(context, first.name, first.workspace):
+            async for body in self.commands.exchange(first.workspace, first.name, bodies()):
+                yield admin_pb2.Parcel(body=body)
 
     async def CreateCell(self, request: admin_pb2.CreateCellRequest, context: Context) -> admin_pb2.Cell:
         async with self.auditor.action(context, "cell.create", request.name) as made:

@@ -1,7 +1,7 @@
 """How the control plane talks to a cell: one channel an address, one call with a bound, failures sorted into two kinds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
@@ -51,12 +51,18 @@ class CellDoors:
         try:
             return await what(self._channel(process.address))
         except grpc.aio.AioRpcError as error:
-            said = error.details() or error.code().name
-            if error.code() in _SAID_NO:
-                raise CellRefused(f"{cell.name}: {said}", error.code()) from error
-            if error.code() in _AWAY:
-                raise CellAway(f"cell {cell.name} at {process.address} does not answer: {said}") from error
-            raise CellAway(f"cell {cell.name} at {process.address} failed: {error.code().name} {said}") from error
+            raise _sorted(cell, process, error) from error
+
+    async def stream(self, cell: Cell, what: Callable[["Stub"], AsyncIterable[T]]) -> AsyncIterator[T]:
+        """The same for a verb that answers in pieces. A workspace that moves away meanwhile is CellAway: it is elsewhere soon."""
+        process = _freshest(cell)
+        try:
+            async for piece in what(cell_pb2_grpc.CellStub(self._channel(process.address))):
+                yield piece
+        except grpc.aio.AioRpcError as error:
+            if error.code() == grpc.StatusCode.FAILED_PRECONDITION:
+                raise CellAway(f"{cell.name}: {error.details()}") from error
+            raise _sorted(cell, process, error) from error
 
     def _channel(self, address: str) -> grpc.aio.Channel:
         found = self._channels.pop(address, None) or self.dial(address)
@@ -72,6 +78,15 @@ class CellDoors:
         for channel in self._channels.values():
             await channel.close(None)
         await asyncio.gather(*self._closing)
+
+
+def _sorted(cell: Cell, process: Process, error: grpc.aio.AioRpcError) -> CellRefused | CellAway:
+    said = error.details() or error.code().name
+    if error.code() in _SAID_NO:
+        return CellRefused(f"{cell.name}: {said}", error.code())
+    if error.code() in _AWAY:
+        return CellAway(f"cell {cell.name} at {process.address} does not answer: {said}")
+    return CellAway(f"cell {cell.name} at {process.address} failed: {error.code().name} {said}")
 
 
 def _freshest(cell: Cell) -> Process:

@@ -8,6 +8,7 @@ from cells.chat.domain.bots import tables as bots
 from cells.chat.domain.channels import tables as channels
 from cells.chat.domain.emoji import tables as emoji
 from cells.chat.domain.files import tables as files
+from cells.chat.domain.imports import tables as imports
 from cells.chat.domain.invitations import tables as invitations
 from cells.chat.domain.members import tables as members
 from cells.chat.domain.mentions import tables as mentions
@@ -47,6 +48,7 @@ NOUNS = (
     emoji,
     photos,
     files,
+    imports,
 )
 
 

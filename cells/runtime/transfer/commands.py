@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,15 @@ class Commands:
         tenant: Tenant = await self._tenant(workspace_id, epoch)
         async with asyncio.timeout(COMMAND_S_MAX):
             return encode(await command(tenant, parsed))
+
+    async def exchange(self, workspace_id: WorkspaceId, epoch: int, name: str, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The verb's pieces as they come. Raises as `run` does, in the middle too: what was answered before stands."""
+        exchange = self.workload.exchanges.get(name)
+        if exchange is None:
+            raise UnknownCommand(f"{name!r} is not an exchange; there are: {', '.join(sorted(self.workload.exchanges))}")
+        tenant = await self._tenant(workspace_id, epoch)
+        async for piece in exchange(tenant, pieces):
+            yield piece
 
     async def admit(self, row: Tenancy, arguments: str) -> str:
         """What the workload needs in a workspace that is new; empty when it had been admitted before (its log has begun)."""

@@ -93,6 +93,19 @@ class CellService(cell_pb2_grpc.CellServicer):
                 return cell_pb2.CommandReply(error=error.code, detail=str(error))
             return cell_pb2.CommandReply(result=result)
 
+    async def Exchange(self, request_iterator: AsyncIterator[cell_pb2.Parcel], context: Any) -> AsyncIterator[cell_pb2.Parcel]:
+        parcels = aiter(request_iterator)
+        first = await anext(parcels, cell_pb2.Parcel())
+        async with self._answering(context, "exchange", first):
+            try:
+                pieces = self._commands.exchange(WorkspaceId(first.workspace_id), first.epoch, first.name, _bodies(first, parcels))
+                async for piece in pieces:
+                    yield cell_pb2.Parcel(body=piece)
+            except NotExecuted:
+                raise
+            except WaggleError as error:
+                yield cell_pb2.Parcel(error=error.code, detail=str(error))
+
     @asynccontextmanager
     async def _answering(self, context: Any, verb: str, request: Any) -> AsyncIterator[None]:
         """One place where errors become gRPC statuses; nothing of a stack trace leaves the cell."""
@@ -105,6 +118,12 @@ class CellService(cell_pb2_grpc.CellServicer):
             status = status_of(error)
             self._log.warning("cell verb refused", verb=verb, workspace_id=workspace_id, status=status.name, error=str(error))
             await context.abort(status, str(error) if isinstance(error, WaggleError) else f"{type(error).__name__} in the cell")
+
+
+async def _bodies(first: cell_pb2.Parcel, following: AsyncIterator[cell_pb2.Parcel]) -> AsyncIterator[bytes]:
+    yield first.body
+    async for parcel in following:
+        yield parcel.body
 
 
 def status_of(error: Exception) -> grpc.StatusCode:

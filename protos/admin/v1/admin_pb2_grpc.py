@@ -64,6 +64,11 @@ class AdminStub:
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CommandRequest.SerializeToString,
                 response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.CommandReply.FromString,
                 _registered_method=True)
+        self.Exchange = channel.stream_stream(
+                '/protos.admin.v1.Admin/Exchange',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Parcel.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Parcel.FromString,
+                _registered_method=True)
         self.CreateCell = channel.unary_unary(
                 '/protos.admin.v1.Admin/CreateCell',
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CreateCellRequest.SerializeToString,
@@ -166,6 +171,13 @@ class AdminServicer:
 
     def Command(self, request, context):
         """user.add, token.create: the workload's verbs
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Exchange(self, request_iterator, context):
+        """workspace.import, workspace.export: verbs that take or give much
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -282,6 +294,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Command,
                     request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.CommandRequest.FromString,
                     response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CommandReply.SerializeToString,
+            ),
+            'Exchange': grpc.stream_stream_rpc_method_handler(
+                    servicer.Exchange,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Parcel.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Parcel.SerializeToString,
             ),
             'CreateCell': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateCell,
@@ -511,6 +528,33 @@ class Admin:
             '/protos.admin.v1.Admin/Command',
             protos_dot_admin_dot_v1_dot_admin__pb2.CommandRequest.SerializeToString,
             protos_dot_admin_dot_v1_dot_admin__pb2.CommandReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Exchange(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/protos.admin.v1.Admin/Exchange',
+            protos_dot_admin_dot_v1_dot_admin__pb2.Parcel.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Parcel.FromString,
             options,
             channel_credentials,
             insecure,

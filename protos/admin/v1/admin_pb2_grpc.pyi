@@ -38,6 +38,8 @@ class AdminStub:
     ResumeWorkspace: _grpc.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.Workspace]
     Command: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CommandRequest, _admin_pb2.CommandReply]
     """user.add, token.create: the workload's verbs"""
+    Exchange: _grpc.StreamStreamMultiCallable[_admin_pb2.Parcel, _admin_pb2.Parcel]
+    """workspace.import, workspace.export: verbs that take or give much"""
     CreateCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateCellRequest, _admin_pb2.Cell]
     ShowCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Cell]
     ListCells: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListCellsRequest, _admin_pb2.ListCellsReply]
@@ -63,6 +65,8 @@ class AdminAsyncStub(AdminStub):
     ResumeWorkspace: _aio.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.Workspace]  # type: ignore[assignment]
     Command: _aio.UnaryUnaryMultiCallable[_admin_pb2.CommandRequest, _admin_pb2.CommandReply]  # type: ignore[assignment]
     """user.add, token.create: the workload's verbs"""
+    Exchange: _aio.StreamStreamMultiCallable[_admin_pb2.Parcel, _admin_pb2.Parcel]  # type: ignore[assignment]
+    """workspace.import, workspace.export: verbs that take or give much"""
     CreateCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateCellRequest, _admin_pb2.Cell]  # type: ignore[assignment]
     ShowCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Cell]  # type: ignore[assignment]
     ListCells: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListCellsRequest, _admin_pb2.ListCellsReply]  # type: ignore[assignment]
@@ -121,6 +125,14 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.CommandReply, _abc.Awaitable[_admin_pb2.CommandReply]]:
         """user.add, token.create: the workload's verbs"""
+
+    @_abc_1.abstractmethod
+    def Exchange(
+        self,
+        request_iterator: _MaybeAsyncIterator[_admin_pb2.Parcel],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_admin_pb2.Parcel], _abc.AsyncIterator[_admin_pb2.Parcel]]:
+        """workspace.import, workspace.export: verbs that take or give much"""
 
     @_abc_1.abstractmethod
     def CreateCell(

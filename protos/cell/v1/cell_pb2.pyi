@@ -411,3 +411,42 @@ class CommandReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommandReply: _TypeAlias = CommandReply  # noqa: Y015
+
+@_typing.final
+class Parcel(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    """in the first"""
+    epoch: _builtins.int
+    """in the first"""
+    name: _builtins.str
+    """in the first, e.g. workspace.import"""
+    body: _builtins.bytes
+    error: _builtins.str
+    """of an answer, the last: the workload's error word"""
+    detail: _builtins.str
+    """one line for a person"""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        name: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        error: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "detail", b"detail", "epoch", b"epoch", "error", b"error", "name", b"name", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Parcel: _TypeAlias = Parcel  # noqa: Y015

@@ -74,6 +74,11 @@ class CellStub:
                 request_serializer=protos_dot_cell_dot_v1_dot_cell__pb2.CommandRequest.SerializeToString,
                 response_deserializer=protos_dot_cell_dot_v1_dot_cell__pb2.CommandReply.FromString,
                 _registered_method=True)
+        self.Exchange = channel.stream_stream(
+                '/protos.cell.v1.Cell/Exchange',
+                request_serializer=protos_dot_cell_dot_v1_dot_cell__pb2.Parcel.SerializeToString,
+                response_deserializer=protos_dot_cell_dot_v1_dot_cell__pb2.Parcel.FromString,
+                _registered_method=True)
 
 
 class CellServicer:
@@ -135,6 +140,13 @@ class CellServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Exchange(self, request_iterator, context):
+        """a verb of the workload that takes or gives much
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CellServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -177,6 +189,11 @@ def add_CellServicer_to_server(servicer, server):
                     servicer.Command,
                     request_deserializer=protos_dot_cell_dot_v1_dot_cell__pb2.CommandRequest.FromString,
                     response_serializer=protos_dot_cell_dot_v1_dot_cell__pb2.CommandReply.SerializeToString,
+            ),
+            'Exchange': grpc.stream_stream_rpc_method_handler(
+                    servicer.Exchange,
+                    request_deserializer=protos_dot_cell_dot_v1_dot_cell__pb2.Parcel.FromString,
+                    response_serializer=protos_dot_cell_dot_v1_dot_cell__pb2.Parcel.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -395,6 +412,33 @@ class Cell:
             '/protos.cell.v1.Cell/Command',
             protos_dot_cell_dot_v1_dot_cell__pb2.CommandRequest.SerializeToString,
             protos_dot_cell_dot_v1_dot_cell__pb2.CommandReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Exchange(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/protos.cell.v1.Cell/Exchange',
+            protos_dot_cell_dot_v1_dot_cell__pb2.Parcel.SerializeToString,
+            protos_dot_cell_dot_v1_dot_cell__pb2.Parcel.FromString,
             options,
             channel_credentials,
             insecure,

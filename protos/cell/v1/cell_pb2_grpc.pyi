@@ -47,6 +47,8 @@ class CellStub:
     """the doctor's view of one workspace"""
     Command: _grpc.UnaryUnaryMultiCallable[_cell_pb2.CommandRequest, _cell_pb2.CommandReply]
     """an administrator's verb of the workload, arguments and answer in JSON"""
+    Exchange: _grpc.StreamStreamMultiCallable[_cell_pb2.Parcel, _cell_pb2.Parcel]
+    """a verb of the workload that takes or gives much"""
 
 @_typing.type_check_only
 class CellAsyncStub(CellStub):
@@ -67,6 +69,8 @@ class CellAsyncStub(CellStub):
     """the doctor's view of one workspace"""
     Command: _aio.UnaryUnaryMultiCallable[_cell_pb2.CommandRequest, _cell_pb2.CommandReply]  # type: ignore[assignment]
     """an administrator's verb of the workload, arguments and answer in JSON"""
+    Exchange: _aio.StreamStreamMultiCallable[_cell_pb2.Parcel, _cell_pb2.Parcel]  # type: ignore[assignment]
+    """a verb of the workload that takes or gives much"""
 
 class CellServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -132,5 +136,13 @@ class CellServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_cell_pb2.CommandReply, _abc.Awaitable[_cell_pb2.CommandReply]]:
         """an administrator's verb of the workload, arguments and answer in JSON"""
+
+    @_abc_1.abstractmethod
+    def Exchange(
+        self,
+        request_iterator: _MaybeAsyncIterator[_cell_pb2.Parcel],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_cell_pb2.Parcel], _abc.AsyncIterator[_cell_pb2.Parcel]]:
+        """a verb of the workload that takes or gives much"""
 
 def add_CellServicer_to_server(servicer: CellServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""What was brought in from elsewhere: how far an import is, and what it left out."""
