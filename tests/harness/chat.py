@@ -19,6 +19,7 @@ from cells.runtime.tenancy import Database, Tenancy, TenancyState, TenantScope
 from cells.runtime.workload import TENANT_KEY, Workload
 from chassis.clock import Clock, SystemClock
 from tests.harness.databases import FreshDatabase
+from tests.harness.shown import write_down
 from tests.harness.workspaces import a_log, a_workspace, execute
 
 HOST = "chat.test:8080"
@@ -52,7 +53,10 @@ async def exchange(app: Any, tenant: LoggedTenant, verb: str, path: str, query: 
     await app(scope, receive, send)
     start, *rest = sent
     shown = {name.decode(): value.decode() for name, value in start["headers"]}
-    return HttpReply(start["status"], shown, b"".join(part["body"] for part in rest))
+    said = b"".join(part["body"] for part in rest)
+    if shown.get("content-type", "").startswith("application/json"):
+        write_down(path, said)
+    return HttpReply(start["status"], shown, said)
 
 
 class ChatClient:
