@@ -29,7 +29,7 @@ def commands(bearers: Bearers) -> Mapping[str, Command]:
     async def revoke(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         token = _text(arguments, "token")
         await tenant.commit(RevokeToken(token))
-        bearers.forget(tenant, token)
+        bearers.forget(tenant)
         return {"revoked": True}
 
     return {"user.add": add_user, "token.create": create, "token.revoke": revoke}

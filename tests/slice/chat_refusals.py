@@ -401,13 +401,6 @@ async def _(world: World, method: str) -> Reply:
     return await world.owner.call(method, team="T0000000000")
 
 
-@refuses("team_not_found", "auth.test", "rtm.connect")
-async def _(world: World, method: str) -> Reply:
-    """Tokens, and no team: what a workspace half founded would look like; it is founded in one transaction."""
-    await world.chat.unfound(world.acme.scope)
-    return await world.owner.call(method)
-
-
 NAMES = {
     "name_taken": "dev",
     "invalid_name_required": " ",

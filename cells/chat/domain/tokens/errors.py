@@ -17,6 +17,24 @@ class TokenRevoked(DomainError):
     code = "token_revoked"
 
 
+class TokenExpired(DomainError):
+    """Its time is over."""
+
+    code = "token_expired"
+
+
+class TokenNotFound(DomainError):
+    """No token has this id."""
+
+    code = "token_not_found"
+
+
+class InvalidExpiry(DomainError):
+    """Not a number of seconds between a minute and ten years."""
+
+    code = "invalid_expiry"
+
+
 class AccountInactive(DomainError):
     """The token's user is switched off."""
 

@@ -41,3 +41,19 @@ class NotAdmin(DomainError):
     """Only an administrator changes what is another's."""
 
     code = "not_admin"
+
+
+class InvalidZone(DomainError):
+    code = "invalid_timezone"
+
+
+class CannotChangeOwner(DomainError):
+    """Only an owner changes owners, and the primary owner stays."""
+
+    code = "cant_change_owner"
+
+
+class CannotChangeBot(DomainError):
+    """A bot's account belongs to its app."""
+
+    code = "cant_change_bot"

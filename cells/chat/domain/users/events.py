@@ -8,6 +8,7 @@ from cells.chat.domain.roles.role import Role
 from cells.chat.domain.timestamps import show_ts
 from cells.chat.domain.users.profile import profile_at
 from cells.chat.domain.users.user import User
+from cells.chat.domain.users.zones import zone_face
 from cells.runtime.log import EVERYONE, Event
 
 
@@ -20,15 +21,13 @@ def user_face(user: User, team_id: str, now_us: int | None = None) -> dict[str, 
         "deleted": user.deleted,
         "color": _color_of(user.user_id),
         "real_name": user.real_name,
-        "tz": "Etc/UTC",
-        "tz_label": "Coordinated Universal Time",
-        "tz_offset": 0,
+        **zone_face(user.tz, now_us or user.updated_us),
         "profile": profile_face(user, team_id, now_us),
         **role_face(user.role),
         "is_bot": user.bot_id is not None,
         "is_app_user": False,
         "updated": user.updated_us // 1_000_000,
-        "has_2fa": False,
+        "has_2fa": user.has_2fa,
     }
     return face
 

@@ -59,6 +59,11 @@ class Users:
         values = {"w": self._workspace, "id": user.user_id, "name": user.real_name, "profile": user.profile, "at": user.updated_us}
         await self._connection.execute(_CHANGE_PROFILE, values)
 
+    async def change_account(self, user: User) -> None:
+        """What an administrator decides, and what the account is: role, switched off or on, second factor, time zone."""
+        values = {"w": self._workspace, "id": user.user_id, "role": str(user.role), "deleted": user.deleted, "at": user.updated_us}
+        await self._connection.execute(_CHANGE_ACCOUNT, values | {"tz": user.tz, "has_2fa": user.has_2fa, "email": user.email})
+
 
 def user_of(row: Row[Any]) -> User:
     """The columns come by the fields' names."""
@@ -67,7 +72,7 @@ def user_of(row: Row[Any]) -> User:
 
 
 _COLUMNS = "user_id, name, real_name, email, bot_id, app_id, role, deleted, created_us, updated_us, profile"
-_FROM = f"SELECT {_COLUMNS} FROM users WHERE workspace_id = :w"  # noqa: S608 - columns of ours
+_FROM = f"SELECT {_COLUMNS}, tz, has_2fa FROM users WHERE workspace_id = :w"  # noqa: S608 - columns of ours
 _BY_ID = text(f"{_FROM} AND user_id = :id")
 _BY_IDS = text(f"{_FROM} AND user_id = ANY(CAST(:ids AS text[]))")
 _BY_EMAIL = text(f"{_FROM} AND lower(email) = lower(:email)")
@@ -76,5 +81,9 @@ _NAMES = text("SELECT name FROM users WHERE workspace_id = :w AND starts_with(na
 _INSERT = text(
     f"INSERT INTO users (workspace_id, {_COLUMNS})"  # noqa: S608 - columns of ours
     " VALUES (:w, :id, :name, :real_name, :email, :bot_id, :app_id, :role, :deleted, :created, :updated, :profile)"
+)
+_CHANGE_ACCOUNT = text(
+    "UPDATE users SET role = :role, deleted = :deleted, tz = :tz, has_2fa = :has_2fa, email = :email, updated_us = :at"
+    " WHERE workspace_id = :w AND user_id = :id"
 )
 _CHANGE_PROFILE = text("UPDATE users SET real_name = :name, profile = :profile, updated_us = :at WHERE workspace_id = :w AND user_id = :id")

@@ -17,4 +17,6 @@ users = tenant_table(
     Column("created_us", BigInteger, nullable=False),
     Column("updated_us", BigInteger, nullable=False),
     Column("profile", Text, nullable=False),
+    Column("tz", Text, nullable=False),
+    Column("has_2fa", Boolean, nullable=False),
 )

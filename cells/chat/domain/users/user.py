@@ -18,3 +18,5 @@ class User:
     updated_us: int
     profile: str = "{}"
     """JSON object; see `profile`."""
+    tz: str = "Etc/UTC"
+    has_2fa: bool = False
