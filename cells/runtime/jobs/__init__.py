@@ -2,5 +2,6 @@
 
 from cells.runtime.jobs.consumer import Consumer, Handle
 from cells.runtime.jobs.due import DueWork, drop_due, plan_due
+from cells.runtime.jobs.errands import Errands
 
-__all__ = ["Consumer", "DueWork", "Handle", "drop_due", "plan_due"]
+__all__ = ["Consumer", "DueWork", "Errands", "Handle", "drop_due", "plan_due"]

@@ -5,7 +5,7 @@ belongs to its workspace: it moves with it, and while a move holds the workspace
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -38,8 +38,9 @@ async def plan_due(tx: Transaction, name: str, key: str, due_us: int) -> None:
     )
 
 
-async def drop_due(tx: Transaction, name: str, key: str) -> None:
-    await tx.connection.execute(delete(due).where(*_of(tx.scope, name, key)))
+async def drop_due(tx: Transaction, name: str, key: str) -> bool:
+    """Whether it was planned."""
+    return bool((await tx.connection.execute(delete(due).where(*of(tx.scope, name, key)))).rowcount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class DoDue:
 
     async def apply(self, tx: Transaction) -> bool:
         task = self.task
-        taken = await tx.connection.execute(delete(due).where(*_of(tx.scope, task.name, task.key), due.c.due_us <= task.due_us))
+        taken = await tx.connection.execute(delete(due).where(*of(tx.scope, task.name, task.key), due.c.due_us <= task.due_us))
         if not taken.rowcount:
             return False
         await self.handle(tx, task.key)
@@ -77,7 +78,7 @@ class Postpone:
     until_us: int
 
     async def apply(self, tx: Transaction) -> None:
-        of_task = _of(tx.scope, self.task.name, self.task.key)
+        of_task = of(tx.scope, self.task.name, self.task.key)
         await tx.connection.execute(update(due).where(*of_task).values(due_us=self.until_us))
 
 
@@ -113,10 +114,7 @@ class DueWork:
         return len(tasks)
 
     async def _look(self) -> list[Task]:
-        values = {"now": self.clock.now_us(), "names": list(self.handlers), "n": TAKEN_MAX, "each": EACH_WORKSPACE_MAX}
-        async with self.database.census() as connection:
-            rows = (await connection.execute(_DUE, values)).all()
-        return [Task(TenantScope(WorkspaceId(row.workspace_id), row.epoch), row.name, row.key, row.due_us) for row in rows]
+        return await look_for(self.database, self.handlers, self.clock.now_us(), TAKEN_MAX)
 
     async def _do(self, task: Task) -> None:
         try:
@@ -147,7 +145,15 @@ class DueWork:
             structlog.get_logger("due").warning("due work not postponed", error=repr(again))
 
 
-def _of(scope: TenantScope, name: str, key: str) -> tuple[ColumnElement[bool], ...]:
+async def look_for(database: Database, names: Iterable[str], now_us: int, limit: int) -> list[Task]:
+    """What of these names is due in any workspace that is active here; those due longest first."""
+    values = {"now": now_us, "names": list(names), "n": limit, "each": EACH_WORKSPACE_MAX}
+    async with database.census() as connection:
+        rows = (await connection.execute(_DUE, values)).all()
+    return [Task(TenantScope(WorkspaceId(row.workspace_id), row.epoch), row.name, row.key, row.due_us) for row in rows]
+
+
+def of(scope: TenantScope, name: str, key: str) -> tuple[ColumnElement[bool], ...]:
     return due.c.workspace_id == scope.workspace_id, due.c.name == name, due.c.key == key
 
 

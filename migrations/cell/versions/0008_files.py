@@ -10,13 +10,13 @@ down_revision = "0007_people"
 branch_labels = None
 depends_on = None
 
-TABLES = ("files", "file_shares", "file_texts", "file_jobs", "doomed_objects", "file_usage")
+TABLES = ("files", "file_shares", "file_texts", "file_usage")
 
 
 def upgrade() -> None:
     _files()
     _shares()
-    _work()
+    _rest()
     for table in TABLES:
         protect_tenant_table(table)
 
@@ -45,10 +45,10 @@ def _files() -> None:
         *map(_text, texts),
         _number("created_us"),
         _number("expires_us"),
+        sa.Column("attempts", sa.Integer, nullable=False),
     )
     op.execute("CREATE INDEX files_by_time ON files (workspace_id, created_us DESC) WHERE state = 'ready'")
     op.execute("CREATE INDEX files_by_user ON files (workspace_id, user_id, created_us DESC) WHERE state = 'ready'")
-    op.execute("CREATE INDEX files_open ON files (workspace_id, expires_us) WHERE state IN ('open', 'received')")
 
 
 def _shares() -> None:
@@ -64,12 +64,8 @@ def _shares() -> None:
     op.execute("CREATE INDEX file_shares_channel ON file_shares (workspace_id, channel_id, ts_us)")
 
 
-def _work() -> None:
+def _rest() -> None:
     op.create_table("file_texts", _key("workspace_id"), _key("file_id"), _text("text"))
-    attempts = sa.Column("attempts", sa.Integer, nullable=False)
-    op.create_table("file_jobs", _key("workspace_id"), _key("file_id"), _key("kind"), attempts, _number("due_us"))
-    op.create_table("doomed_objects", _key("workspace_id"), _key("object_key"), _number("due_us"))
-    op.execute("CREATE INDEX doomed_objects_due ON doomed_objects (workspace_id, due_us)")
     op.create_table("file_usage", _key("workspace_id"), _text("plan"), _number("used_bytes"))
 
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 
+from cells.chat.domain.files.due import EXPIRE, owe
 from cells.chat.domain.files.errors import FileNotFound, FileUpdateFailed, InvalidThreadTs
 from cells.chat.domain.files.events import Site, file_face, told
 from cells.chat.domain.files.file import File, FileState, Share
 from cells.chat.domain.files.repository import Files, Shares
-from cells.chat.domain.files.uploading import owe
 from cells.chat.domain.messages.errors import CantReply
 from cells.chat.domain.messages.posting import PostMessage
+from cells.runtime.jobs import drop_due
 from cells.runtime.log import Transaction
 from chassis.identity import AppId, BotId, ChannelId, UserId
 
@@ -63,6 +64,7 @@ class CompleteUpload:
         title = dict(self.titles)[file.file_id] or file.title
         ready = replace(file, state=FileState.READY, title=title, created_us=now_us, expires_us=0)
         await Files(tx.connection, tx.scope).put(ready)
+        await drop_due(tx, EXPIRE, file.file_id)
         await owe(tx, ready, now_us)
         tx.append(told("file_created", ready, (ready.user_id,), now_us))
         return ready

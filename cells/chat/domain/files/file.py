@@ -35,14 +35,6 @@ class Scan(StrEnum):
         return self in (Scan.PENDING, Scan.INFECTED)
 
 
-class Job(StrEnum):
-    """What a worker owes a file. `scan` comes first: nothing else is done to what is not clean."""
-
-    SCAN = "scan"
-    DIGEST = "digest"
-    """Thumbnails and text."""
-
-
 class Thumb(msgspec.Struct, frozen=True):
     key: str
     width: int
@@ -83,6 +75,8 @@ class File:
     created_us: int
     expires_us: int
     """Until when an upload must be completed; 0 once it is."""
+    attempts: int = 0
+    """At looking into it, by workers."""
 
     @property
     def keys(self) -> list[str]:

@@ -74,11 +74,6 @@ class Files:
         values |= {"state": str(file.state), "scan": str(file.scan), "media": _encode(file.media).decode()}
         await self._connection.execute(_PUT, {"w": self._workspace, **values})
 
-    async def expired(self, now_us: int, limit: int) -> list[File]:
-        """Uploads that nobody completed in time."""
-        rows = await self._connection.execute(_EXPIRED, {"w": self._workspace, "now": now_us, "n": limit})
-        return [_file_of(row) for row in rows]
-
     async def usage(self, default: Plan) -> Usage:
         row = (await self._connection.execute(_USAGE, {"w": self._workspace})).one_or_none()
         return Usage(Plan(row.plan), row.used_bytes) if row else Usage(default, 0)
@@ -114,6 +109,25 @@ class Shares:
         await self._connection.execute(_UNSHARE, {"w": self._workspace, "f": file_id})
 
 
+class Texts:
+    """What was read in files; for search."""
+
+    def __init__(self, connection: AsyncConnection, scope: TenantScope) -> None:
+        self._connection = connection
+        self._workspace = scope.workspace_id
+
+    async def put(self, file_id: str, found: str) -> None:
+        await self._connection.execute(_TEXT, {"w": self._workspace, "f": file_id, "t": found})
+
+    async def remove(self, file_id: str) -> None:
+        await self._connection.execute(_NO_TEXT, {"w": self._workspace, "f": file_id})
+
+    async def get(self, file_id: str) -> str:
+        """Empty where none was found."""
+        found = await self._connection.execute(_READ_TEXT, {"w": self._workspace, "f": file_id})
+        return found.scalar_one_or_none() or ""
+
+
 def _file_of(row: Row[Any]) -> File:
     values = {name: getattr(row, name) for name in _COLUMNS}
     values |= {"state": FileState(row.state), "scan": Scan(row.scan), "media": _media(row.media)}
@@ -140,6 +154,7 @@ _COLUMNS = (
     "media",
     "created_us",
     "expires_us",
+    "attempts",
 )
 _ALL = ", ".join(f"f.{name}" for name in _COLUMNS)
 _FROM = f"SELECT {_ALL} FROM files f WHERE f.workspace_id = :w"  # noqa: S608 - columns of ours
@@ -175,7 +190,6 @@ _PUT = text(
     f"INSERT INTO files (workspace_id, {', '.join(_COLUMNS)}) VALUES (:w, {', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
     f" ON CONFLICT (workspace_id, file_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
-_EXPIRED = text(f"{_FROM} AND f.state IN ('open', 'received') AND f.expires_us < :now ORDER BY f.expires_us LIMIT :n")
 _USAGE = text("SELECT plan, used_bytes FROM file_usage WHERE workspace_id = :w")
 _USE = text(
     "INSERT INTO file_usage (workspace_id, plan, used_bytes) VALUES (:w, :plan, greatest(0, :more))"
@@ -197,3 +211,9 @@ _SHARE = text(
     " ON CONFLICT DO NOTHING"
 )
 _UNSHARE = text("DELETE FROM file_shares WHERE workspace_id = :w AND file_id = :f")
+_TEXT = text(
+    "INSERT INTO file_texts (workspace_id, file_id, text) VALUES (:w, :f, :t)"
+    " ON CONFLICT (workspace_id, file_id) DO UPDATE SET text = excluded.text"
+)
+_NO_TEXT = text("DELETE FROM file_texts WHERE workspace_id = :w AND file_id = :f")
+_READ_TEXT = text("SELECT text FROM file_texts WHERE workspace_id = :w AND file_id = :f")

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cells.chat.domain.files.due_repository import Doomed, Jobs
+from cells.chat.domain.files.due import doom, forgive
 from cells.chat.domain.files.errors import CantDeleteFile, FileDeleted, FileNotFound, NotAllowed
 from cells.chat.domain.files.events import audience_of, told
 from cells.chat.domain.files.file import File, FileState, Media
 from cells.chat.domain.files.plans import PLAN_DEFAULT
-from cells.chat.domain.files.repository import Files, Shares
+from cells.chat.domain.files.repository import Files, Shares, Texts
 from cells.chat.domain.roles.actions import Action, may
 from cells.chat.domain.roles.role import Role
 from cells.runtime.log import Transaction
@@ -58,15 +58,15 @@ class DeleteFile:
 
 async def remove_file(tx: Transaction, file: File, now_us: int) -> None:
     """Whatever state it is in. Who could see a file that was complete is told."""
-    files, shares, jobs = Files(tx.connection, tx.scope), Shares(tx.connection, tx.scope), Jobs(tx.connection, tx.scope)
+    files, shares = Files(tx.connection, tx.scope), Shares(tx.connection, tx.scope)
     seen_by = audience_of(file, (await shares.of([file.file_id])).get(file.file_id, []))
-    await Doomed(tx.connection, tx.scope).insert(file.keys, now_us)
+    await doom(tx, file.keys, now_us)
     await files.put(replace(file, state=FileState.DELETED, object_key="", public_secret="", preview="", media=Media(), expires_us=0))
     if file.object_key:
         await files.change_usage(PLAN_DEFAULT, -file.size)
     await shares.remove_all(file.file_id)
-    await jobs.remove(file.file_id)
-    await jobs.remove_text(file.file_id)
+    await forgive(tx, file.file_id)
+    await Texts(tx.connection, tx.scope).remove(file.file_id)
     if file.state is FileState.READY:
         tx.append(told("file_deleted", file, seen_by, now_us))
 

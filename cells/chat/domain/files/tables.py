@@ -24,6 +24,7 @@ files = tenant_table(
     Column("media", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
     Column("expires_us", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
 )
 
 file_shares = tenant_table(
@@ -41,22 +42,6 @@ file_texts = tenant_table(
     CHAT,
     Column("file_id", Text, primary_key=True),
     Column("text", Text, nullable=False),
-)
-
-file_jobs = tenant_table(
-    "file_jobs",
-    CHAT,
-    Column("file_id", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("attempts", Integer, nullable=False),
-    Column("due_us", BigInteger, nullable=False),
-)
-
-doomed_objects = tenant_table(
-    "doomed_objects",
-    CHAT,
-    Column("object_key", Text, primary_key=True),
-    Column("due_us", BigInteger, nullable=False),
 )
 
 file_usage = tenant_table(

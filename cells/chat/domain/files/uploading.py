@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 
-from cells.chat.domain.files.due_repository import Doomed, Jobs
+from cells.chat.domain.files.due import EXPIRE, doom, save
 from cells.chat.domain.files.errors import ContentTaken, FileTooLarge, StorageFull, UploadNotOpen
-from cells.chat.domain.files.file import UNKNOWN_SIZE, Content, File, FileId, FileState, Job, Media, Scan
+from cells.chat.domain.files.file import UNKNOWN_SIZE, Content, File, FileId, FileState, Media, Scan
 from cells.chat.domain.files.plans import Plan
 from cells.chat.domain.files.repository import Files
+from cells.chat.domain.files.service import remove_file
+from cells.runtime.jobs import plan_due
 from cells.runtime.log import Transaction
 from chassis.identity import UserId, make_id
 
@@ -41,6 +43,7 @@ class OpenUpload:
             raise StorageFull
         file = self._file(tx.next_ts_us())
         await files.put(file)
+        await plan_due(tx, EXPIRE, file.file_id, file.expires_us)
         return file
 
     def _file(self, now_us: int) -> File:
@@ -84,7 +87,7 @@ class BeginUpload:
         allowed = min(usage.free_bytes, usage.allowance.file_bytes_max)
         if file.size > allowed:
             raise StorageFull
-        await Doomed(tx.connection, tx.scope).insert([self.object_key], now_us + UNCLAIMED_S * _US)
+        await doom(tx, [self.object_key], now_us + UNCLAIMED_S * _US)
         return file, allowed if file.size == UNKNOWN_SIZE else file.size
 
 
@@ -99,7 +102,7 @@ class ReceiveUpload:
     """A virus scanner is asked before anybody gets it."""
 
     async def apply(self, tx: Transaction) -> File:
-        files, doomed = Files(tx.connection, tx.scope), Doomed(tx.connection, tx.scope)
+        files = Files(tx.connection, tx.scope)
         file, now_us = await files.get(self.file_id), tx.next_ts_us()
         if file is None or file.state is FileState.DELETED:
             raise UploadNotOpen
@@ -111,7 +114,8 @@ class ReceiveUpload:
         received = self._received(file, now_us)
         await files.put(received)
         await files.change_usage(self.plan, received.size)
-        await doomed.remove([self.content.object_key])
+        await save(tx, [self.content.object_key])
+        await plan_due(tx, EXPIRE, file.file_id, received.expires_us)
         return received
 
     def _again(self, file: File) -> File:
@@ -136,7 +140,8 @@ class ReceiveUpload:
         )
 
 
-async def owe(tx: Transaction, file: File, now_us: int) -> None:
-    """What a worker has to do with a file that has just become one."""
-    job = Job.SCAN if file.scan is Scan.PENDING else Job.DIGEST
-    await Jobs(tx.connection, tx.scope).insert(file.file_id, job, now_us)
+async def expire(tx: Transaction, file_id: str) -> None:
+    """Due work: an upload that nobody completed in time goes."""
+    file = await Files(tx.connection, tx.scope).get(file_id)
+    if file is not None and file.state in (FileState.OPEN, FileState.RECEIVED):
+        await remove_file(tx, file, tx.next_ts_us())

@@ -1,81 +1,58 @@
-"""What workers do with files, as changes: claim, finish, sweep. A worker that dies between two of them has done nothing twice."""
+"""What workers do with files, as changes. One that dies between two of them has done nothing twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cells.chat.domain.files.due_repository import Doomed, Jobs, Owed
+from cells.chat.domain.files.due import DIGEST, REMOVE, SCAN, doom, save
 from cells.chat.domain.files.events import audience_of, told
-from cells.chat.domain.files.file import File, FileState, Job, Media, Scan
-from cells.chat.domain.files.repository import Files, Shares
-from cells.chat.domain.files.service import remove_file
+from cells.chat.domain.files.file import File, FileState, Media, Scan
+from cells.chat.domain.files.repository import Files, Shares, Texts
+from cells.runtime.jobs import drop_due, plan_due
 from cells.runtime.log import Transaction
 
-LEASE_S = 180
-"""How long a worker has for one job; after that another takes it."""
 ATTEMPTS_MAX = 3
-SWEEP_MAX = 100
+WRITING_S = 900
+"""After this a thumbnail that no file took is removed."""
 _US = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimJob:
-    """A change: the next job that is due is this worker's for LEASE_S. One that killed its workers ATTEMPTS_MAX times is dropped."""
+class BeginDigest:
+    """A change: one more attempt, whose results will lie under these keys. None where nothing is to be done (any more): the file is
+    gone, or it has cost ATTEMPTS_MAX workers their lives."""
 
-    async def apply(self, tx: Transaction) -> tuple[Owed, File] | None:
-        jobs, now_us = Jobs(tx.connection, tx.scope), tx.next_ts_us()
-        for _ in range(SWEEP_MAX):
-            owed = await jobs.next(now_us)
-            if owed is None:
-                return None
-            file = await Files(tx.connection, tx.scope).get(owed.file_id)
-            spent = owed.job is Job.DIGEST and owed.attempts >= ATTEMPTS_MAX
-            if file is None or file.state is not FileState.READY or spent:
-                await jobs.remove(owed.file_id, owed.job)
-                continue
-            await jobs.change_due(owed, now_us + LEASE_S * _US, owed.attempts + 1)
-            return owed, file
-        return None
+    file_id: str
+    keys: Sequence[str]
 
-
-@dataclass(frozen=True, slots=True)
-class PostponeJob:
-    """A change: later, because what it needs is away. It counts as no attempt."""
-
-    owed: Owed
-    after_s: float
-
-    async def apply(self, tx: Transaction) -> None:
-        await Jobs(tx.connection, tx.scope).change_due(self.owed, tx.next_ts_us() + int(self.after_s * _US), self.owed.attempts)
-
-
-@dataclass(frozen=True, slots=True)
-class DoomObjects:
-    """A change: keys that are about to be written, to be removed unless something takes them."""
-
-    keys: tuple[str, ...]
-
-    async def apply(self, tx: Transaction) -> None:
-        await Doomed(tx.connection, tx.scope).insert(self.keys, tx.next_ts_us() + 2 * LEASE_S * _US)
+    async def apply(self, tx: Transaction) -> File | None:
+        files = Files(tx.connection, tx.scope)
+        file = await files.get(self.file_id)
+        if file is None or file.state is not FileState.READY or file.attempts >= ATTEMPTS_MAX:
+            await drop_due(tx, DIGEST, self.file_id)
+            return None
+        await files.put(replace(file, attempts=file.attempts + 1))
+        await doom(tx, self.keys, tx.next_ts_us() + WRITING_S * _US)
+        return file
 
 
 @dataclass(frozen=True, slots=True)
 class FinishDigest:
-    """A change: the file gets its thumbnails and text, if it is still there and nobody else has finished the job."""
+    """A change: the file gets its thumbnails and text, if it is still there and nobody else has finished."""
 
     file_id: str
     media: Media
     text: str
 
     async def apply(self, tx: Transaction) -> bool:
-        files, jobs = Files(tx.connection, tx.scope), Jobs(tx.connection, tx.scope)
-        file, now_us = await files.get(self.file_id), tx.next_ts_us()
-        if not await jobs.remove(self.file_id, Job.DIGEST) or file is None or file.state is not FileState.READY:
+        files, now_us = Files(tx.connection, tx.scope), tx.next_ts_us()
+        file = await files.get(self.file_id)
+        if file is None or file.state is not FileState.READY or not await drop_due(tx, DIGEST, self.file_id):
             return False
         digested = replace(file, media=self.media)
         await files.put(digested)
-        await Doomed(tx.connection, tx.scope).remove([thumb.key for thumb in self.media.thumbs.values()])
+        await save(tx, [thumb.key for thumb in self.media.thumbs.values()])
         if self.text:
-            await jobs.put_text(self.file_id, self.text)
+            await Texts(tx.connection, tx.scope).put(self.file_id, self.text)
         if self.text or self.media.width:
             await _tell(tx, digested, now_us)
         return True
@@ -89,38 +66,36 @@ class FinishScan:
     clean: bool
 
     async def apply(self, tx: Transaction) -> bool:
-        files, jobs = Files(tx.connection, tx.scope), Jobs(tx.connection, tx.scope)
-        file, now_us = await files.get(self.file_id), tx.next_ts_us()
-        if not await jobs.remove(self.file_id, Job.SCAN) or file is None or file.state is not FileState.READY:
+        files, now_us = Files(tx.connection, tx.scope), tx.next_ts_us()
+        file = await files.get(self.file_id)
+        if file is None or file.state is not FileState.READY or not await drop_due(tx, SCAN, self.file_id):
             return False
-        scanned = replace(file, scan=Scan.CLEAN if self.clean else Scan.INFECTED)
-        await files.put(scanned if self.clean else replace(scanned, public_secret="", preview=""))
+        scanned = replace(file, scan=Scan.CLEAN) if self.clean else replace(file, scan=Scan.INFECTED, public_secret="", preview="")
+        await files.put(scanned)
         if self.clean:
-            await jobs.insert(self.file_id, Job.DIGEST, now_us)
+            await plan_due(tx, DIGEST, self.file_id, now_us)
         await _tell(tx, scanned, now_us)
         return True
 
 
 @dataclass(frozen=True, slots=True)
-class SweepUploads:
-    """A change: uploads that nobody completed in time go."""
+class ForgetObject:
+    """A change: it is gone from the store."""
 
-    async def apply(self, tx: Transaction) -> int:
-        now_us = tx.next_ts_us()
-        expired = await Files(tx.connection, tx.scope).expired(now_us, SWEEP_MAX)
-        for file in expired:
-            await remove_file(tx, file, now_us)
-        return len(expired)
+    key: str
+
+    async def apply(self, tx: Transaction) -> None:
+        await drop_due(tx, REMOVE, self.key)
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetObjects:
-    """A change: these are gone from the store."""
+class ForgetScan:
+    """A change: there is nothing to scan any more."""
 
-    keys: Sequence[str]
+    file_id: str
 
     async def apply(self, tx: Transaction) -> None:
-        await Doomed(tx.connection, tx.scope).remove(self.keys)
+        await drop_due(tx, SCAN, self.file_id)
 
 
 async def _tell(tx: Transaction, file: File, now_us: int) -> None:
