@@ -1,0 +1,61 @@
+"""permissions.csv: what each method answers to people of every standing, and to tokens that open nothing. The table is whole."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cells.chat.slack.methods import all_methods
+from tests.contract import asked  # noqa: F401 - it fills the register
+from tests.contract.stage import ASKED, PEOPLE, Stage, a_stage
+from tests.harness.chat import ChatClient, a_chat
+from tests.harness.databases import FreshDatabase
+
+METHODS = all_methods()
+TABLE = Path(__file__).with_name("permissions.csv")
+COLUMNS = [*PEOPLE, "without_scope", "other_workspace", "deactivated"]
+Row = dict[str, str]
+
+
+def rows() -> dict[tuple[str, str], Row]:
+    with TABLE.open() as file:
+        return {(row.pop("method"), row.pop("case")): row for row in csv.DictReader(file)}
+
+
+def askers(stage: Stage, method: str) -> Iterator[tuple[str, ChatClient]]:
+    yield from stage.people.items()
+    yield "without_scope", stage.without_scope(METHODS[method].scopes)
+    yield from stage.outsiders.items()
+
+
+async def answers(stage: Stage, method: str, case: str) -> Row:
+    """The word that each gets; the outsiders ask for what is right for the owner."""
+    said: Row = {}
+    arguments = {}
+    for name, client in askers(stage, method):
+        if name in PEOPLE:
+            arguments = await ASKED[method, case](stage, client)
+        reply = (await client.json(method, arguments)).json
+        said[name] = "ok" if reply["ok"] else reply["error"]
+    return said
+
+
+def test_the_table_has_every_method_and_nothing_else() -> None:
+    table = rows()
+    assert sorted(set(METHODS) - {method for method, _ in table}) == []
+    assert sorted(set(table) - set(ASKED)) == sorted(set(ASKED) - set(table)) == []
+
+
+@pytest.mark.anyio
+@pytest.mark.lasts(120)
+async def test_everyone_gets_the_answer_of_the_table(cell_database: FreshDatabase) -> None:
+    wrong = []
+    async with a_chat(cell_database) as chat:
+        stage = await a_stage(chat)
+        for (method, case), expected in rows().items():
+            said = await answers(stage, method, case)
+            wrong += [
+                f"{method} ({case}): {name} got {said[name]}, not {expected[name]}" for name in COLUMNS if said[name] != expected[name]
+            ]
+    assert wrong == []
