@@ -1,5 +1,8 @@
 """The methods of presence, do-not-disturb and profiles: each success and each error word, for the registers."""
 
+import json
+import time
+
 from tests.slice.chat_world import Reply, World, refuses, succeeds
 
 STRANGER = "U0000000000"
@@ -46,9 +49,35 @@ async def end_snooze(world: World) -> Reply:
     return reply
 
 
+@succeeds("dnd.setSchedule")
+async def set_schedule(world: World) -> Reply:
+    """Told to the user's own sessions by the log; those who follow hear the same times (`dnd_updated_user`)."""
+    before = await world.acme.head()
+    assert (await world.owner.call("dnd.setSchedule", enabled="false"))["dnd_enabled"] is False
+    reply = await world.owner.call("dnd.setSchedule", start="00:00", end="23:59")
+    span = {"dnd_enabled": True, "next_dnd_start_ts": reply["next_dnd_start_ts"], "next_dnd_end_ts": reply["next_dnd_start_ts"] + 86_340}
+    assert reply == {"ok": True, "snooze_enabled": False, **span}
+    assert await world.owner.call("dnd.info") == reply
+    assert (await world.ann.call("dnd.teamInfo", users=world.owner.user_id))["users"] == {world.owner.user_id: span}
+    events = await world.acme.events(before)
+    assert [(event.kind, event.audience) for event in events] == [("dnd_updated", (world.owner.user_id,))] * 2
+    assert json.loads(events[1].payload)["dnd_status"] == {"snooze_enabled": False, **span}
+    return reply
+
+
 @succeeds("dnd.endDnd")
 async def end_dnd(world: World) -> Reply:
-    return await world.owner.call("dnd.endDnd")
+    """Hours that are on are over for today; where none are on nothing is said."""
+    before = await world.acme.head()
+    await world.owner.call("dnd.endDnd")
+    assert await world.acme.head() == before
+    was = await world.owner.call("dnd.setSchedule", start="00:00", end="23:59")
+    reply = await world.owner.call("dnd.endDnd")
+    now = await world.owner.call("dnd.info")
+    assert (
+        now["next_dnd_start_ts"] in (was["next_dnd_start_ts"], was["next_dnd_start_ts"] + 86_400) and now["next_dnd_start_ts"] > time.time()
+    )
+    return reply
 
 
 @succeeds("dnd.info")
@@ -109,6 +138,11 @@ async def _(world: World, method: str) -> Reply:
 async def _(world: World, method: str) -> Reply:
     assert (await world.owner.call(method, num_minutes="-5"))["error"] == "missing_duration"
     return await world.owner.call(method)
+
+
+@refuses("invalid_hours", "dnd.setSchedule")
+async def _(world: World, method: str) -> Reply:
+    return await world.owner.call(method, start="25:00", end="8:00")
 
 
 @refuses("too_long", "dnd.setSnooze")

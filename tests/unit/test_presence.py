@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cells.chat.domain.presence.errors import InvalidHours
 from cells.chat.domain.presence.events import presence_list
+from cells.chat.domain.presence.hours import Hours, checked_hours
 from cells.chat.domain.presence.presence import AUTO_AWAY_S, FRESH_S, Availability, Share, Standing, presence_of
 from cells.chat.domain.presence.sharing import shares_in
 from cells.chat.domain.users.profile import changed, profile_at
@@ -63,6 +67,37 @@ def test_a_snooze_ends_by_itself(after_s: int, quiet: bool) -> None:
     standing = Standing(snooze_until_us=clock.now_us() + 60 * S)
     clock.advance(after_s)
     assert presence_of([], standing, clock.now_us()).do_not_disturb is quiet
+
+
+@pytest.mark.parametrize(
+    ("now", "starts", "ends"),
+    [
+        ("2026-01-10 21:59", "2026-01-10 22:00", "2026-01-11 08:00"),
+        ("2026-01-10 22:00", "2026-01-10 22:00", "2026-01-11 08:00"),
+        ("2026-01-11 07:59", "2026-01-10 22:00", "2026-01-11 08:00"),
+        ("2026-01-11 08:00", "2026-01-11 22:00", "2026-01-12 08:00"),
+        ("2026-03-29 01:00", "2026-03-28 22:00", "2026-03-29 08:00"),  # an hour is left out in this night
+        ("2026-10-25 02:30", "2026-10-24 22:00", "2026-10-25 08:00"),  # and comes twice in this one
+    ],
+)
+def test_hours_of_every_day_are_on_the_users_clock(now: str, starts: str, ends: str) -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    now_s, starts_s, ends_s = [int(datetime.fromisoformat(at).replace(tzinfo=zone).timestamp()) for at in (now, starts, ends)]
+    hours = Hours(22 * 60, 8 * 60, "Europe/Berlin")
+    assert hours.next(now_s * S) == (starts_s, ends_s)
+    standing = Standing(hours=hours)
+    assert presence_of([], standing, now_s * S).do_not_disturb is (starts_s <= now_s)
+    ended = replace(standing, ended_us=now_s * S + 1)
+    assert not ended.is_undisturbed(now_s * S + 1), "ended by hand"
+    assert ended.is_undisturbed((now_s + 86_400) * S) is (starts_s <= now_s), "the next day's come as they would"
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [("8", "9:00"), ("24:00", "8:00"), ("8:60", "9:00"), ("8:00", "08:00"), ("", ""), ("-1:00", "٨:00")]
+)
+def test_hours_are_two_different_times_of_the_day(start: str, end: str) -> None:
+    with pytest.raises(InvalidHours):
+        checked_hours(start, end)
 
 
 @given(shares=st.lists(SHARES, max_size=4), away=st.booleans(), now_us=st.integers(0, 2000 * S))

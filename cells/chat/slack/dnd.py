@@ -4,17 +4,19 @@ from typing import Any
 
 import msgspec
 
-from cells.chat.domain.presence.errors import MissingDuration, NoUsersProvided, SnoozeNotActive, SnoozeTooLong
+from cells.chat.domain.presence.errors import InvalidHours, MissingDuration, NoUsersProvided, SnoozeNotActive, SnoozeTooLong
 from cells.chat.domain.presence.events import dnd_face, dnd_updated_user, group_of, snooze_face
+from cells.chat.domain.presence.hours import checked_hours
 from cells.chat.domain.presence.presence import Standing
 from cells.chat.domain.presence.repository import Standings
-from cells.chat.domain.presence.service import Snooze, checked_minutes
+from cells.chat.domain.presence.service import EndHours, SetHours, Snooze, checked_minutes
 from cells.chat.domain.users.errors import UserNotFound
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import require_user
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.errors import InvalidArguments
 from cells.chat.slack.registry import Method, NoArguments, Tier
+from cells.runtime.log import Change
 
 USERS_MAX = 50
 
@@ -29,6 +31,14 @@ class TeamArguments(msgspec.Struct):
 
 class SnoozeArguments(msgspec.Struct):
     num_minutes: int | None = None
+
+
+class ScheduleArguments(msgspec.Struct):
+    """Beyond Slack's own, whose clients keep it among the user's preferences. Times on the user's clock."""
+
+    start: str = "22:00"
+    end: str = "08:00"
+    enabled: bool = True
 
 
 async def info(call: Call[InfoArguments]) -> Answer:
@@ -62,15 +72,26 @@ async def end_snooze(call: Call[NoArguments]) -> Answer:
     return dnd_face(await _snoozed(call, 0), call.clock.now_us(), own=True)
 
 
-async def end_dnd(_call: Call[NoArguments]) -> Answer:
-    """Ends the session of a schedule. There are no schedules, so none is ever on."""
+async def end_dnd(call: Call[NoArguments]) -> Answer:
+    """Ends today's session of the schedule; the next comes as it would."""
+    await _changed(call, EndHours(call.bearer.user_id, call.clock.now_us()))
     return {}
 
 
+async def set_schedule(call: Call[ScheduleArguments]) -> Answer:
+    given = call.arguments
+    hours = checked_hours(given.start, given.end) if given.enabled else None
+    return dnd_face(await _changed(call, SetHours(call.bearer.user_id, hours)), call.clock.now_us(), own=True)
+
+
 async def _snoozed(call: Call[Any], minutes: int) -> Standing:
+    return await _changed(call, Snooze(call.bearer.user_id, minutes))
+
+
+async def _changed(call: Call[Any], change: Change[Standing]) -> Standing:
     """The user's own sessions hear of it by the log, those who follow the user beside it."""
     user_id = call.bearer.user_id
-    standing = await call.tenant.commit(Snooze(user_id, minutes))
+    standing = await call.tenant.commit(change)
     said = dnd_updated_user(user_id, standing, call.clock.now_us())
     call.tenant.tell((group_of(user_id),), said, key=f"dnd:{user_id}")
     return standing
@@ -81,5 +102,6 @@ METHODS = (
     Method("dnd.teamInfo", team_info, Tier.TWO, TeamArguments, ("dnd:read",), (NoUsersProvided,)),
     Method("dnd.setSnooze", set_snooze, Tier.TWO, SnoozeArguments, ("dnd:write",), (MissingDuration, SnoozeTooLong)),
     Method("dnd.endSnooze", end_snooze, Tier.TWO, NoArguments, ("dnd:write",), (SnoozeNotActive,)),
+    Method("dnd.setSchedule", set_schedule, Tier.TWO, ScheduleArguments, ("dnd:write",), (InvalidHours,)),
     Method("dnd.endDnd", end_dnd, Tier.TWO, NoArguments, ("dnd:write",)),
 )

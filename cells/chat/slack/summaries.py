@@ -46,6 +46,7 @@ SUMMARIES = {
     "dnd.endDnd": "Ends do-not-disturb",
     "dnd.endSnooze": "Ends a snooze before its time",
     "dnd.info": "Whether somebody wishes not to be disturbed, and until when",
+    "dnd.setSchedule": "Asks not to be disturbed in some hours of every day",
     "dnd.setSnooze": "Asks not to be disturbed for some minutes",
     "dnd.teamInfo": "dnd.info for several people",
     "emoji.list": "The workspace's own emoji",

@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Text
 
 from cells.chat.domain.tables import CHAT
 from cells.runtime.tenancy import tenant_table
@@ -10,4 +10,5 @@ mentions = tenant_table(
     Column("ts_us", BigInteger, primary_key=True),
     Column("target", Text, primary_key=True),
     Column("author_id", Text, nullable=False),
+    Column("called", ARRAY(Text)),
 )

@@ -21,5 +21,11 @@ class SnoozeNotActive(DomainError):
     code = "snooze_not_active"
 
 
+class InvalidHours(DomainError):
+    """No time of the day, or a span of none."""
+
+    code = "invalid_hours"
+
+
 class NoUsersProvided(DomainError):
     code = "no_users_provided"

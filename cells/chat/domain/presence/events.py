@@ -48,10 +48,19 @@ def presence_list(shown: Mapping[str, str]) -> Sequence[str]:
 
 def dnd_face(standing: Standing, now_us: int, *, own: bool) -> dict[str, Any]:
     """What others may know of a snooze is that it is on, as a time in which the user is not to be disturbed."""
-    until_s, snoozing = standing.snooze_until_us // 1_000_000, standing.snooze_until_us > now_us
-    times = (now_us // 1_000_000, until_s) if snoozing and not own else (NEVER_S, NEVER_S)
-    face: dict[str, Any] = {"dnd_enabled": snoozing and not own, "next_dnd_start_ts": times[0], "next_dnd_end_ts": times[1]}
+    span_s = standing.undisturbed_s(now_us)
+    if not own and standing.snooze_until_us > now_us:
+        span_s = _with_snooze(span_s, now_us // 1_000_000, standing.snooze_until_us // 1_000_000)
+    starts_s, ends_s = span_s or (NEVER_S, NEVER_S)
+    face: dict[str, Any] = {"dnd_enabled": span_s is not None, "next_dnd_start_ts": starts_s, "next_dnd_end_ts": ends_s}
     return face | snooze_face(standing, now_us) if own else face
+
+
+def _with_snooze(span_s: tuple[int, int] | None, now_s: int, until_s: int) -> tuple[int, int]:
+    """From now, or from when hours that are on began, to the later end of the two where they touch."""
+    if span_s is None or span_s[0] > until_s:
+        return now_s, until_s
+    return min(now_s, span_s[0]), max(until_s, span_s[1])
 
 
 def snooze_face(standing: Standing, now_us: int) -> dict[str, Any]:

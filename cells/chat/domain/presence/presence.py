@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from cells.chat.domain.presence.hours import Hours
+
 AUTO_AWAY_S = 600
 FRESH_S = 60
 """A process that has not spoken for its sessions for so long speaks for none any more."""
@@ -32,6 +34,17 @@ class Standing:
 
     manual_away: bool = False
     snooze_until_us: int = 0
+    hours: Hours | None = None
+    ended_us: int = 0
+    """When the user last ended hours that were on: what began before is over."""
+
+    def undisturbed_s(self, now_us: int) -> tuple[int, int] | None:
+        """The hours that are on, or the next; None for who has none."""
+        return self.hours.next(now_us, self.ended_us) if self.hours is not None else None
+
+    def is_undisturbed(self, now_us: int) -> bool:
+        span_s = self.undisturbed_s(now_us)
+        return self.snooze_until_us > now_us or (span_s is not None and span_s[0] * 1_000_000 <= now_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +71,7 @@ def presence_of(shares: Iterable[Share], standing: Standing, now_us: int) -> Pre
     auto_away = bool(fresh) and idle and not any(share.automatic for share in fresh)
     return Presence(
         availability=_availability(bool(fresh), standing.manual_away or auto_away),
-        do_not_disturb=standing.snooze_until_us > now_us,
+        do_not_disturb=standing.is_undisturbed(now_us),
         auto_away=auto_away,
         manual_away=standing.manual_away,
         connections=sum(share.sessions for share in fresh),

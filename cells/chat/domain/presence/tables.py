@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Boolean, Column, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
 
 from cells.chat.domain.tables import CHAT
 from cells.runtime.tenancy import tenant_table
@@ -9,4 +9,7 @@ standings = tenant_table(
     Column("user_id", Text, primary_key=True),
     Column("manual_away", Boolean, nullable=False),
     Column("snooze_until_us", BigInteger, nullable=False),
+    Column("dnd_start", Integer),
+    Column("dnd_end", Integer),
+    Column("dnd_ended_us", BigInteger, nullable=False),
 )
