@@ -76,6 +76,12 @@ class Admitted:
     """The client wants `"seq"` in each message (JSON objects), so that it can name the last one when it comes back."""
     after_seq: int | None = None
     """Where a client that comes back stood: it is given what it missed since. None: it starts at the head of the log."""
+    subject: str = ""
+    """What `Sessions.groups` is asked about, where that is more than the user: the user and a token, say."""
+
+    @property
+    def asked_about(self) -> str:
+        return self.subject or self.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,15 @@ class Regrouping:
     user_id: str
     group: str
     joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The user's sessions that were admitted with one of these subjects end, from the event that says so on."""
+
+    user_id: str
+    subjects: frozenset[str]
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +138,13 @@ class Sessions(Protocol):
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused: ...
 
-    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        """Every group that each user's sessions belong to now, read inside the snapshot of `connection`. Who is left out of
-        the answer is not let in.
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, subjects: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Every group that the sessions of each subject (`Admitted.asked_about`) belong to now, read inside the snapshot of
+        `connection`. Who is left out of the answer is not let in.
         """
 
-    def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
-        """How this event changes groups; empty for most. Pure."""
+    def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping | Ending]:
+        """How this event changes groups, and which sessions it ends; empty for most. Pure."""
 
     async def on_message(self, tenant: Tenant, session: Admitted, text: str) -> Sequence[Effect]:
         """A text frame from the client, and what follows from it, in order."""

@@ -89,10 +89,10 @@ class RoomSessions:
         place = {"numbered": True, "after_seq": int(after)} if after else {}
         return Admitted(user_id, ("hello",), {"path": handshake.path}, **place) if user_id else Refused(401, "who?")  # type: ignore[arg-type]
 
-    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, subjects: Sequence[str]) -> Mapping[str, frozenset[str]]:
         query = text("SELECT user_id, room FROM room_members WHERE workspace_id = :w AND user_id = ANY(:u)")
-        rows = (await connection.execute(query, {"w": scope.workspace_id, "u": user_ids})).all()
-        let_in = [user_id for user_id in user_ids if user_id not in self.shut_out]
+        rows = (await connection.execute(query, {"w": scope.workspace_id, "u": subjects})).all()
+        let_in = [user_id for user_id in subjects if user_id not in self.shut_out]
         return {user_id: frozenset(row.room for row in rows if row.user_id == user_id) for user_id in let_in}
 
     def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cells.runtime.workload import Admitted, Handshake, Refused
+from cells.runtime.workload import Admitted, Handshake, Refused, Regrouping
 from tests.harness.chat import ChatClient, Workspace, a_chat
 from tests.harness.clock import ManualClock
 from tests.harness.databases import FreshDatabase
@@ -104,8 +104,9 @@ async def test_a_ticket_of_a_token_that_may_not_post_cannot_post(cell_database: 
 async def groups_of(world: World, client: ChatClient) -> frozenset[str]:
     sessions = world.acme.workload.sessions
     assert sessions is not None
+    subject = (await opened(world.acme, client)).asked_about
     async with world.chat.database.reading(world.acme.scope) as connection:
-        return (await sessions.groups(connection, world.acme.scope, [client.user_id]))[client.user_id]
+        return (await sessions.groups(connection, world.acme.scope, [subject]))[subject]
 
 
 async def test_regroupings_lead_from_the_groups_before_to_the_groups_after(cell_database: FreshDatabase) -> None:
@@ -125,6 +126,7 @@ async def test_regroupings_lead_from_the_groups_before_to_the_groups_after(cell_
         await world.owner.call("conversations.open", users=f"{world.ann.user_id},{world.bot.user_id}")
         for event in await world.acme.events(before):
             for regrouping in sessions.regroupings(event):
+                assert isinstance(regrouping, Regrouping)
                 change = groups[regrouping.user_id].add if regrouping.joined else groups[regrouping.user_id].remove
                 change(regrouping.group)
         assert groups == {user_id: set(await groups_of(world, client)) for user_id, client in clients.items()}

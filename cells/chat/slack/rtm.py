@@ -14,6 +14,8 @@ from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import checked_text
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.tokens.errors import MissingScope
+from cells.chat.domain.tokens.events import TOKENS_REVOKED
+from cells.chat.domain.tokens.repository import Tokens
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.chat import checked_client_msg_id, destination, thread_of
 from cells.chat.slack.errors import InvalidArguments
@@ -23,13 +25,13 @@ from cells.chat.slack.typings import Typings
 from cells.chat.slack.watching import on_presence_query, on_presence_sub
 from cells.runtime.log import LoggedEvent
 from cells.runtime.tenancy import TenantScope
-from cells.runtime.workload import Admitted, Effect, Handshake, Refused, Regrouping, Tenant
+from cells.runtime.workload import Admitted, Effect, Ending, Handshake, Refused, Regrouping, Tenant
 from chassis.clock import Clock
 from chassis.identity import AppId, BotId, UserId
 
 _PATH = re.compile(r"/rtm/(?P<workspace>T[0-9A-Z]+)/(?P<ticket>[A-Za-z0-9.]{1,200})/?")
 _JOINING, _LEAVING = frozenset(JOINED.values()), frozenset(LEFT.values())
-_decode_channel = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,6 +45,11 @@ class Connect(msgspec.Struct):
 
     seq: bool = False
     resume: int | None = None
+
+
+def subject_of(user_id: str, token_id: str) -> str:
+    """What a session was opened with."""
+    return f"{user_id} {token_id}"
 
 
 class Once(Protocol):
@@ -92,17 +99,31 @@ class RtmSessions:
             return Refused(401, "the ticket is used, out of date or forged")
         facts = {"bot_id": ticket.bot_id, "app_id": ticket.app_id, "may_post": "1" if ticket.may_post else ""}
         numbered = bool(resume) or handshake.query.get("seq") == "1"
-        return Admitted(ticket.user_id, ('{"type":"hello"}',), facts, numbered=numbered, after_seq=int(resume) if resume else None)
+        return Admitted(
+            user_id=ticket.user_id,
+            messages=('{"type":"hello"}',),
+            facts=facts,
+            numbered=numbered,
+            after_seq=int(resume) if resume else None,
+            subject=subject_of(ticket.user_id, ticket.token_id),
+        )
 
-    async def groups(self, connection: AsyncConnection, scope: TenantScope, user_ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
-        return await Members(connection, scope).channels_of_active(user_ids)
+    async def groups(self, connection: AsyncConnection, scope: TenantScope, subjects: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """Of users that are switched on, as far as the token that each came with lives."""
+        came = {subject: tuple(subject.split(" ")) for subject in subjects}
+        living = await Tokens(connection, scope).living([token_id for _, token_id in came.values()], self._clock.now_us())
+        groups = await Members(connection, scope).groups_of_active([user_id for user_id, _ in came.values()])
+        return {subject: groups[user_id] for subject, (user_id, token_id) in came.items() if user_id in groups and token_id in living}
 
-    def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
-        """The events that tell a user alone of a channel are the ones that move the user's sessions."""
+    def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping | Ending]:
+        """The events that tell a user alone of a channel are the ones that move the user's sessions; tokens take theirs along."""
+        if event.kind == TOKENS_REVOKED:
+            (user_id,), ids = event.audience, _decode(event.payload)["token_ids"]
+            return (Ending(user_id, frozenset(subject_of(user_id, token_id) for token_id in ids), "the token was revoked"),)
         joined = event.kind in _JOINING
         if not joined and event.kind not in _LEAVING:
             return ()
-        channel = _decode_channel(event.payload)["channel"]
+        channel = _decode(event.payload)["channel"]
         channel_id = channel["id"] if joined else channel
         return tuple(Regrouping(user_id, channel_id, joined) for user_id in event.audience)
 

@@ -13,6 +13,7 @@ class CloseCode(IntEnum):
     RELOAD = 4001
     """Too much was missed to be replayed: read history again over HTTP, then connect anew."""
     EXPIRED = 4002
-    """The session is older than its state may be, or the state is not this workspace's: sign in anew."""
+    """The session is older than its state may be, its state is not this workspace's, or what it was opened with was taken back: sign in
+    anew."""
     FLOOD = 4003
     """More messages waiting than a session may have."""

@@ -16,13 +16,13 @@ from cells.runtime.gateway.session import Session
 from cells.runtime.gateway.snapshots import Snapshots
 from cells.runtime.gateway.tasks import spawn
 from cells.runtime.log import EVERYONE, LoggedEvent
-from cells.runtime.workload import Regrouping
+from cells.runtime.workload import Ending, Regrouping
 from chassis.backoff import Backoff
 from chassis.identity import WorkspaceId
 from protos.tunnel.v1 import tunnel_pb2
 
 Follow = Callable[[WorkspaceId, int], AsyncGenerator[LoggedEvent, None]]
-Regroupings = Callable[[LoggedEvent], Sequence[Regrouping]]
+Regroupings = Callable[[LoggedEvent], Sequence[Regrouping | Ending]]
 
 
 class WorkspaceFeed:
@@ -39,6 +39,7 @@ class WorkspaceFeed:
         regroupings: Regroupings,
         limits: Limits,
         on_full: Callable[[Link], None],
+        on_ending: Callable[[Session, Ending], None],
         snapshots: Snapshots,
         tasks: set[asyncio.Task[None]],
     ) -> None:
@@ -48,7 +49,8 @@ class WorkspaceFeed:
         self.openings = 0
         self.position = 0
         self.recent = RecentEvents(0, limits.recent_events_max, limits.recent_bytes_max)
-        self._follow, self._regroupings, self._limits, self._on_full = follow, regroupings, limits, on_full
+        self._follow, self._workload_says, self._limits = follow, regroupings, limits
+        self._on_full, self._on_ending = on_full, on_ending
         self._tasks = tasks
         self._task: asyncio.Task[None] | None = None
         self._moved_on = asyncio.Event()
@@ -72,9 +74,15 @@ class WorkspaceFeed:
             await self._moved_on.wait()
 
     def regroupings(self, event: LoggedEvent) -> Sequence[Regrouping]:
+        return [change for change in self._said(event) if isinstance(change, Regrouping)]
+
+    def endings(self, event: LoggedEvent) -> Sequence[Ending]:
+        return [change for change in self._said(event) if isinstance(change, Ending)]
+
+    def _said(self, event: LoggedEvent) -> Sequence[Regrouping | Ending]:
         """The workload's word; a workload that fails on an event changes no groups by it and stops no feed."""
         try:
-            return self._regroupings(event)
+            return self._workload_says(event)
         except Exception:  # noqa: BLE001 - one event that the workload cannot read must not silence the workspace
             self._notes.exception("regroupings failed", seq=event.seq, kind=event.kind)
             return ()
@@ -96,11 +104,20 @@ class WorkspaceFeed:
         """Send the next event to every link that has a listener, with joins before it and leaves after it."""
         if event.seq != self.position + 1:
             raise ValueError(f"event {event.seq} does not follow {self.position}")
-        changes = self.regroupings(event)
+        said = self._said(event)
+        changes = [change for change in said if isinstance(change, Regrouping)] if said else ()
         self._regroup(event.seq, [change for change in changes if change.joined])
         self._broadcast(event)
         self._regroup(event.seq, [change for change in changes if not change.joined])
         self._move_on(event)
+        for ending in (ending for ending in said if isinstance(ending, Ending)):
+            self._end(event.seq, ending)
+
+    def _end(self, seq: int, ending: Ending) -> None:
+        """Sessions that start past `seq` were let in knowing of it."""
+        for session in self.audience.of_user(ending.user_id):
+            if session.seq < seq and session.admitted is not None and session.admitted.asked_about in ending.subjects:
+                self._on_ending(session, ending)
 
     def _move_on(self, event: LoggedEvent) -> None:
         self.recent.append(event)

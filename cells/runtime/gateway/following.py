@@ -27,4 +27,4 @@ def follow(audience: Audience, session: Session, groups: frozenset[str], now_us:
 
 
 def state_of(admitted: Admitted, tenant: Tenant, now_us: int) -> bytes:
-    return signed(SessionState(admitted.user_id, admitted.facts, now_us, admitted.following), tenant.scope, tenant.secret)
+    return signed(SessionState(admitted.user_id, admitted.facts, now_us, admitted.following, admitted.subject), tenant.scope, tenant.secret)

@@ -23,7 +23,7 @@ from cells.runtime.gateway.states import State, Trigger
 from cells.runtime.gateway.tasks import spawn
 from cells.runtime.log import Tenants
 from cells.runtime.tenancy import Draining, Moved, NotExecuted, Overloaded, Suspended, Tenancy, refusal_of
-from cells.runtime.workload import Attendance, Sessions
+from cells.runtime.workload import Attendance, Ending, Sessions
 from chassis.clock import Clock
 from chassis.identity import WorkspaceId
 from protos.tunnel.v1 import tunnel_pb2
@@ -153,7 +153,9 @@ class Gateway:
         feed = self._feeds.get(workspace_id)
         if feed is None:
             log, snapshots = self._tenants.log, Snapshots(self._workload, self._following)
-            feed = WorkspaceFeed(workspace_id, log.follow, self._workload.regroupings, self._limits, self._cut, snapshots, self._following)
+            feed = WorkspaceFeed(
+                workspace_id, log.follow, self._workload.regroupings, self._limits, self._cut, self._on_ending, snapshots, self._following
+            )
             self._feeds[workspace_id] = feed
             metrics.FEEDS.inc()
         return feed
@@ -248,6 +250,9 @@ class Gateway:
             session.hang_up(code, reason)
         except LinkFull:
             self._cut(session.link)
+
+    def _on_ending(self, session: Session, ending: Ending) -> None:
+        self._hang_up(session, CloseCode.EXPIRED, ending.detail)
 
     def _cut(self, link: Link) -> None:
         """A router that does not keep up loses its tunnel, so that it delays no other; it resumes its sessions."""

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 from cells.runtime.gateway import metrics
 from cells.runtime.gateway.closes import CloseCode
-from cells.runtime.gateway.cursor import Cursor, Rewinding
+from cells.runtime.gateway.cursor import Cursor, Rewinding, groups_of
 from cells.runtime.gateway.feed import WorkspaceFeed
 from cells.runtime.gateway.following import state_of
 from cells.runtime.gateway.limits import Limits
@@ -67,7 +67,7 @@ class Opening:
         if admitted.after_seq is not None:
             await self._resume(admitted, admitted.after_seq)
             return
-        head, groups = await self._snapshot(admitted.user_id)
+        head, groups = await self._snapshot(admitted)
         await self._enter(self._greeted(self._replay(admitted, Cursor(admitted.user_id, head, groups, self.feed.regroupings))))
 
     async def resume(self, state: bytes, resume_seq: int) -> None:
@@ -77,7 +77,7 @@ class Opening:
     async def _resume(self, admitted: Admitted, resume_seq: int) -> None:
         """Raises CannotResume when more than `replay_events_max` events were missed, or some `replay_age_s_max` ago."""
         self.session.advance(Trigger.RESUME)
-        head, groups = await self._snapshot(admitted.user_id)
+        head, groups = await self._snapshot(admitted)
         if not 0 <= head - resume_seq <= self.limits.replay_events_max:
             raise CannotResume(CloseCode.RELOAD, f"{head - resume_seq} events lie between the session and the log")
         rewinding = Rewinding(admitted.user_id, self.feed.regroupings)
@@ -91,12 +91,12 @@ class Opening:
         await self._enter(replay)
         metrics.REPLAYED.observe(cursor.seq - resume_seq)
 
-    async def _snapshot(self, user_id: str) -> tuple[int, frozenset[str]]:
-        found = await self.feed.snapshots.of(self.tenant, user_id)
+    async def _snapshot(self, admitted: Admitted) -> tuple[int, frozenset[str]]:
+        found = await self.feed.snapshots.of(self.tenant, admitted.asked_about)
         if found.groups is None:
             raise TurnedAway(Refused(403, "the account is inactive"))
         self.feed.start(found.head)
-        return found.head, found.groups
+        return found.head, groups_of(admitted.user_id, found.groups)
 
     def _verified(self, state: bytes) -> Admitted:
         limit_s = self.limits.state_age_s_max
@@ -104,7 +104,7 @@ class Opening:
             found = verified(state, self.tenant.scope, self.tenant.secret, self.clock.now_us(), limit_s)
         except StateRefused as error:
             raise CannotResume(CloseCode.EXPIRED, str(error)) from error
-        return Admitted(found.user_id, facts=found.facts, following=found.following)
+        return Admitted(found.user_id, facts=found.facts, following=found.following, subject=found.subject)
 
     def _replay(self, admitted: Admitted, cursor: Cursor) -> Replay:
         cursor.groups |= admitted.following
@@ -141,10 +141,18 @@ class Opening:
     async def _catch_up(self, replay: Replay, upto: int) -> None:
         async for page in self._pages(replay.cursor.seq, upto):
             for event in page:
+                self._check_ending(event)
                 if replay.cursor.take(event):
                     replay.add(event.payload, event.seq)
                 if replay.large:
                     await replay.flush()
+
+    def _check_ending(self, event: LoggedEvent) -> None:
+        """What would have ended the session had it been open keeps it from opening."""
+        admitted = self.session.admitted
+        for ending in self.feed.endings(event):
+            if admitted is not None and admitted.user_id == ending.user_id and admitted.asked_about in ending.subjects:
+                raise TurnedAway(Refused(403, ending.detail))
 
     async def _pages(self, after: int, upto: int) -> AsyncIterator[list[LoggedEvent]]:
         """Every event in (after, upto], from memory where the feed still has it, else from the log."""

@@ -29,10 +29,11 @@ class SessionState:
     facts: Mapping[str, str]
     issued_at_us: int
     following: frozenset[str] = frozenset()
+    subject: str = ""
 
 
 def signed(state: SessionState, scope: TenantScope, secret: bytes) -> bytes:
-    fields = {"u": state.user_id, "f": dict(state.facts), "i": state.issued_at_us, "g": sorted(state.following)}
+    fields = {"u": state.user_id, "f": dict(state.facts), "i": state.issued_at_us, "g": sorted(state.following), "s": state.subject}
     body = msgspec.json.encode(fields)
     return base64.urlsafe_b64encode(body) + b"." + base64.urlsafe_b64encode(_signature(body, scope, secret))
 
@@ -41,7 +42,7 @@ def verified(text: bytes, scope: TenantScope, secret: bytes, now_us: int, age_s_
     """Raises StateRefused."""
     body = _body(text, scope, secret)
     found = msgspec.json.decode(body)
-    state = SessionState(found["u"], found["f"], found["i"], frozenset(found.get("g", ())))
+    state = SessionState(found["u"], found["f"], found["i"], frozenset(found.get("g", ())), found.get("s", ""))
     if now_us - state.issued_at_us > age_s_max * 1_000_000:
         raise StateRefused("the session's state is too old")
     return state

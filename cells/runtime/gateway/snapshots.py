@@ -6,7 +6,6 @@ When everyone comes back at once, each session needs such a snapshot, and a tran
 import asyncio
 from dataclasses import dataclass
 
-from cells.runtime.gateway.cursor import groups_of
 from cells.runtime.gateway.tasks import spawn
 from cells.runtime.log.snapshot import head_of
 from cells.runtime.workload import Sessions, Tenant
@@ -16,7 +15,7 @@ from cells.runtime.workload import Sessions, Tenant
 class Snapshot:
     head: int
     groups: frozenset[str] | None
-    """None: the user is not let in."""
+    """Beside that of the user and that of everyone. None: the subject is not let in."""
 
 
 class Snapshots:
@@ -27,11 +26,11 @@ class Snapshots:
         self._waiting: dict[str, asyncio.Future[Snapshot]] = {}
         self._reading = False
 
-    async def of(self, tenant: Tenant, user_id: str) -> Snapshot:
+    async def of(self, tenant: Tenant, subject: str) -> Snapshot:
         """Raises what the transaction raises."""
-        wanted = self._waiting.get(user_id)
+        wanted = self._waiting.get(subject)
         if wanted is None:
-            wanted = self._waiting[user_id] = asyncio.get_running_loop().create_future()
+            wanted = self._waiting[subject] = asyncio.get_running_loop().create_future()
         if not self._reading:
             self._reading = True
             spawn(self._read_on(tenant), self._tasks)
@@ -54,15 +53,14 @@ class Snapshots:
             if not isinstance(error, Exception):
                 raise
         else:
-            for user_id, wanted in asking.items():
-                wanted.set_result(found[user_id])
+            for subject, wanted in asking.items():
+                wanted.set_result(found[subject])
 
-    async def _read(self, tenant: Tenant, user_ids: list[str]) -> dict[str, Snapshot]:
+    async def _read(self, tenant: Tenant, subjects: list[str]) -> dict[str, Snapshot]:
         async with tenant.reading() as connection:
             head = await head_of(connection, tenant.scope)
-            groups = await self._sessions.groups(connection, tenant.scope, user_ids)
-        let_in = {user_id: groups_of(user_id, theirs) for user_id, theirs in groups.items()}
-        return {user_id: Snapshot(head, let_in.get(user_id)) for user_id in user_ids}
+            groups = await self._sessions.groups(connection, tenant.scope, subjects)
+        return {subject: Snapshot(head, groups.get(subject)) for subject in subjects}
 
 
 def _refuse(wanted: "asyncio.Future[Snapshot]", error: BaseException) -> None:

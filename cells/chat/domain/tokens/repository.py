@@ -54,6 +54,12 @@ class Tokens:
     async def every(self, limit: int) -> list[Token]:
         return [_token_of(row) for row in await self._connection.execute(_EVERY, {"w": self._workspace, "n": limit})]
 
+    async def living(self, token_ids: Sequence[str], now_us: int) -> frozenset[str]:
+        """Those of the ids whose tokens are neither revoked nor out of date."""
+        known = {token_id: between for token_id in token_ids if (between := hash_range_of(token_id))}
+        values = {"w": self._workspace, "ids": list(known), "lo": [lo for lo, _ in known.values()], "hi": [hi for _, hi in known.values()]}
+        return frozenset((await self._connection.execute(_LIVING, values | {"now": now_us})).scalars())
+
     async def insert(self, token: Token) -> None:
         values = {"w": self._workspace, "h": token.token_hash, "u": token.user_id, "s": list(token.scopes), "at": token.created_us}
         more = {"ends": token.expires_us, "kind": str(token.kind), "note": token.note, "agent": token.agent, "address": token.address}
@@ -98,6 +104,11 @@ _FROM = f"SELECT {_COLUMNS} FROM tokens WHERE workspace_id = :w"  # noqa: S608 -
 _BY_ID = text(f"{_FROM} AND token_hash BETWEEN :lo AND :hi")
 _OF_USER = text(f"{_FROM} AND user_id = :u ORDER BY created_us DESC LIMIT :n")
 _EVERY = text(f"{_FROM} ORDER BY created_us DESC LIMIT :n")
+_LIVING = text(
+    "SELECT k.id FROM unnest(CAST(:ids AS text[]), CAST(:lo AS bytea[]), CAST(:hi AS bytea[])) AS k (id, lo, hi)"
+    " JOIN tokens t ON t.workspace_id = :w AND t.token_hash BETWEEN k.lo AND k.hi"
+    " WHERE t.revoked_us IS NULL AND (t.expires_us IS NULL OR t.expires_us > :now)"
+)
 _INSERT = text(
     "INSERT INTO tokens (workspace_id, token_hash, user_id, scopes, created_us, expires_us, kind, note, agent, address)"
     " VALUES (:w, :h, :u, CAST(:s AS text[]), :at, :ends, :kind, :note, :agent, :address)"
