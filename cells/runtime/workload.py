@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.runtime.log import Change, LoggedEvent, Transaction
 from cells.runtime.tenancy import TenantScope
+from chassis.identity import WorkspaceId
 
 R = TypeVar("R")
 Scope = dict[str, Any]
@@ -34,6 +35,10 @@ class Tenant(Protocol):
     @property
     def secret(self) -> bytes:
         """32 random bytes of this workspace, for signatures; they travel with it."""
+
+    @property
+    def committed(self) -> bool:
+        """Whether a change was committed through it: what fails after that must not be called *not executed*."""
 
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A read-only transaction that sees this workspace's rows alone (row-level security)."""
@@ -174,6 +179,29 @@ Errand = Callable[[Tenant, str], Awaitable[None]]
 """Does what is due now, given its key, outside the database, and takes its row away (`cells.runtime.jobs.drop_due`) in the change
 that stores what came of it. What raises, or dies, is done again after a while."""
 
+
+class Attachments(Protocol):
+    """A workspace's bytes outside the database. A move copies them as they lie, under the same keys; a key is written once."""
+
+    @property
+    def place(self) -> str:
+        """Where they lie: cells that name the same place share it, and nothing is copied between them."""
+
+    def list(self, workspace_id: WorkspaceId) -> AsyncIterator[tuple[str, int]]:
+        """Keys and sizes in bytes."""
+
+    def read(self, key: str) -> AsyncIterator[bytes]: ...
+
+    async def size(self, key: str) -> int | None:
+        """None where there is none."""
+
+    async def write(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        """All or nothing; how many bytes."""
+
+    async def purge(self, workspace_id: WorkspaceId) -> int:
+        """Remove a part of them; how many, 0 when none are left."""
+
+
 Exchange = Callable[[Tenant, AsyncIterator[bytes]], AsyncIterator[bytes]]
 """A verb that takes or gives more than fits in one answer: pieces in, pieces out, both in order, neither ever held as a whole."""
 
@@ -196,6 +224,7 @@ class Workload:
     """What its work for later is done by, by name."""
     errands: Mapping[str, Errand] = field(default_factory=dict)
     """The same for work outside the database."""
+    attachments: Attachments | None = None
 
 
 Events = AsyncIterator[LoggedEvent]

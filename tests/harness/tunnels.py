@@ -86,7 +86,13 @@ class Ownership:
         answer = self.answers.get(workspace_id, NotMine(workspace_id))
         if answer is not None:
             raise answer
-        return None  # type: ignore[return-value]
+        return Untouched()  # type: ignore[return-value]
+
+
+class Untouched:
+    """A tenant that nothing was stored in, and that the app here has no use for."""
+
+    committed = False
 
 
 class Door:

@@ -6,12 +6,14 @@ from typing import Any
 
 import structlog
 
-from cells.runtime.tenancy import NotExecuted
-from cells.runtime.workload import ASGIApp, Scope
+from cells.runtime.tenancy import CommitUnknown, NotExecuted
+from cells.runtime.workload import TENANT_KEY, ASGIApp, Scope
 from chassis.telemetry import extract, span
 
 _INTERNAL_ERROR = b'{"ok":false,"error":"internal_error"}'
+_ASK_AGAIN = b'{"ok":false,"error":"service_unavailable"}'
 _JSON = [(b"content-type", b"application/json; charset=utf-8")]
+_LATER = [*_JSON, (b"retry-after", b"1")]
 _log = structlog.get_logger("ingress")
 
 Headers = list[tuple[bytes, bytes]]
@@ -28,7 +30,9 @@ class Exchange(ABC):
         self._headers: Headers = []
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Raises NotExecuted where nothing was sent; any other failure of the app is answered 500 and logged."""
+        """Raises NotExecuted where nothing was stored and nothing sent. Where something was or may have been stored the client is
+        told to ask again (503); any other failure of the app is answered 500 and logged.
+        """
         try:
             with span("cell.request", extract(scope["headers"]), request_id=scope["waggle.request_id"], path=scope["path"]):
                 await app(scope, self.receive, self.send)
@@ -37,7 +41,11 @@ class Exchange(ABC):
                 _log.exception("refused after the answer began", request_id=scope["waggle.request_id"])
                 await self._fail()
                 return
-            raise
+            if not scope[TENANT_KEY].committed:
+                raise
+            await self._ask_again(scope)
+        except CommitUnknown:
+            await self._ask_again(scope)
         except Exception:  # noqa: BLE001 - whatever the app raises is answered 500
             _log.exception("the app failed", request_id=scope["waggle.request_id"], path=scope["path"])
             await self._fail()
@@ -62,10 +70,14 @@ class Exchange(ABC):
         else:
             raise RuntimeError(f"not an HTTP message: {kind}")
 
-    async def _fail(self) -> None:
+    async def _ask_again(self, scope: Scope) -> None:
+        _log.warning("stored, perhaps, and not answered", request_id=scope["waggle.request_id"], path=scope["path"])
+        await self._fail(503, _LATER, _ASK_AGAIN)
+
+    async def _fail(self, status: int = 500, headers: Headers = _JSON, body: bytes = _INTERNAL_ERROR) -> None:
         if not self.ended:
             self.ended = True
-            await self._on_failure(500, _JSON, _INTERNAL_ERROR)
+            await self._on_failure(status, headers, body)
 
     @abstractmethod
     async def receive(self) -> dict[str, Any]: ...

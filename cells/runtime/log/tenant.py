@@ -16,6 +16,14 @@ from chassis.telemetry import span, spanning
 R = TypeVar("R")
 
 
+@dataclass(slots=True)
+class Progress:
+    """Of one request."""
+
+    committed: bool = False
+    """Something of it is stored: whatever fails from here on, it was not `not executed`."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedTenant:
     tenancy: Tenancy
@@ -23,17 +31,24 @@ class LoggedTenant:
     database: Database
     log: WorkspaceLog
     ephemerals: Ephemerals = field(default_factory=lambda: Ephemerals(None))
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def secret(self) -> bytes:
         return self.tenancy.secret
+
+    @property
+    def committed(self) -> bool:
+        return self.progress.committed
 
     def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         return spanning("database.read", self.database.reading(self.scope))
 
     async def commit(self, change: Change[R]) -> R:
         with span("database.commit", workspace=self.scope.workspace_id, change=type(change).__name__):
-            return await self.log.commit(self.scope, change)
+            answer = await self.log.commit(self.scope, change)
+        self.progress.committed = True
+        return answer
 
     def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> None:
         self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key))

@@ -22,14 +22,23 @@ Driver: TypeAlias = "asyncpg.Connection[Any]"
 
 ROLLBACK_TIMEOUT_S = 2.0
 RETRY_AFTER_MS = 250
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,
+)
 READ_ONLY = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READ_WRITE = "ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class CommitUnknown(WaggleError):
-    """The connection broke while COMMIT was on its way: the change may or may not be stored. Never sent again by itself."""
+    """The connection broke while COMMIT was on its way: the change may or may not be stored. Never sent again by itself: its
+    client is told to ask again, and a post with the same `client_msg_id` is stored once.
+    """
 
-    code = "internal_error"
+    code = "service_unavailable"
 
 
 def scope_setting(scope: TenantScope) -> str:
@@ -40,7 +49,8 @@ def scope_setting(scope: TenantScope) -> str:
 async def transaction(engine: AsyncEngine, mode: str, setting: str) -> AsyncIterator[AsyncConnection]:
     """Commits when the block ends, rolls back when it raises.
 
-    Raises Overloaded when no connection is to be had (nothing was done), CommitUnknown when the answer to COMMIT was lost.
+    Raises Overloaded when no connection is to be had or it broke before COMMIT (nothing was done, or PostgreSQL has rolled it
+    back), CommitUnknown when the answer to COMMIT was lost.
     """
     connection = await _connect(engine)
     try:
@@ -48,7 +58,10 @@ async def transaction(engine: AsyncEngine, mode: str, setting: str) -> AsyncIter
         await _begin(connection, driver, f"BEGIN {mode}; {setting}")
         try:
             yield connection
-        except BaseException:
+        except BaseException as error:
+            if _is_lost(error, driver):
+                await _discard(connection)
+                raise Overloaded(f"the connection broke: {type(error).__name__}", retry_after_ms=RETRY_AFTER_MS) from error
             await _roll_back(connection, driver)
             raise
         await _commit(connection, driver)
@@ -60,6 +73,13 @@ def driver_of(connection: AsyncConnection) -> Driver:
     """The driver's own connection, for the few statements that every change pays for: they cost a third there."""
     driver: Driver = connection.sync_connection.connection.driver_connection  # type: ignore[union-attr, assignment]  # it is connected
     return driver
+
+
+def _is_lost(error: BaseException, driver: Driver) -> bool:
+    """The connection broke, or its driver lost the thread; a fault of ours on a connection that lives is neither."""
+    if isinstance(error, DBAPIError):
+        error = (error.orig.__cause__ if error.orig is not None else None) or error
+    return isinstance(error, _LOST) or (driver.is_closed() and isinstance(error, OSError | asyncpg.InterfaceError))
 
 
 async def _connect(engine: AsyncEngine) -> AsyncConnection:
