@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cells.chat.files.settings import FileSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
 
@@ -34,6 +35,7 @@ class CellSettings:
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
+    files: FileSettings = field(default_factory=FileSettings)
     tls: Tls = field(default_factory=Tls)
 
     def plays(self, role: str) -> bool:

@@ -8,6 +8,8 @@ from cells.chat.domain.catalogue import chat_tables
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.sharing import Asking
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
+from cells.chat.files.filing import filing
+from cells.chat.files.settings import FileSettings
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
 from cells.chat.slack.dispatch import Dispatch
@@ -26,14 +28,18 @@ def chat(
     remembered: Remembering = FORGETFUL,
     shared: Asking | None = None,
     rate_limits: float = 0.0,
+    files: FileSettings | None = None,
 ) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
     `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
     `shared` is where processes tell one another who is here (`cells.runtime.bus.Shared`); without it presence says nothing, and each
     process limits calls for itself. `rate_limits` is how many times what the tiers allow is let through; 0: everything is.
+    `files` says where files lie.
     """
     bearers, presences = Bearers(clock), Presences(clock, shared)
     limits = Limits(clock, rate_limits, shared) if rate_limits else None
+    kept = filing(files or FileSettings(), clock)
+    api = Dispatch(all_methods(remembered, presences, kept.intake), bearers, clock, limits)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -47,12 +53,14 @@ def chat(
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=Dispatch(all_methods(remembered, presences), bearers, clock, limits),
+        app=kept.before(api, bearers.require),
         commands=commands(bearers),
         admit=admit_workspace,
         sessions=RtmSessions(clock, once, presences),
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},
-        due={STATUS_ENDS: end_status},
+        due={STATUS_ENDS: end_status, **kept.due},
+        errands=kept.errands,
+        attachments=kept.attachments,
     )

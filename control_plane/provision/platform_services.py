@@ -94,9 +94,17 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         WAGGLE_CELL_OWNER_DATABASE_URL=server.server.url(DATABASE),
         WAGGLE_CELL_REDIS_URL=valkey.url,
         WAGGLE_CELL_CONTROL_PLANE=around.control_address,
+        **_files(around, cell.name),
     )
     wish = Wish(cell.name, needs=(server.wish.name, tables.wish.name, name), configured=bool(around.given))
     return [server, ValkeyService(Wish(name), valkey), tables, _plane(around, wish, "cells.app", env)]
+
+
+def _files(around: Surroundings, cell: str) -> dict[str, str]:
+    """A folder of the cell's own, unless another store was given for all cells."""
+    if "WAGGLE_CELL_FILES_STORE" in around.given:
+        return {}
+    return {"WAGGLE_CELL_FILES_STORE": (around.layout.cell(cell) / "files").as_uri()}
 
 
 def _database(around: Surroundings, owner: str, plane: str) -> tuple[PostgresService, MigrationService]:

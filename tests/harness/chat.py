@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from cells.chat.files.settings import FileSettings
 from cells.chat.workload import chat
 from cells.runtime.bus import Claims
 from cells.runtime.log import LoggedEvent, LoggedTenant, WorkspaceLog
@@ -168,4 +169,5 @@ class Chat:
 async def a_chat(databases: FreshDatabase, clock: Clock | None = None) -> AsyncIterator[Chat]:
     clock = clock or SystemClock()
     async with a_log(databases.app_url) as (database, log):
-        yield Chat(databases, chat(clock, Claims(None, clock)), database, log)
+        files = FileSettings(store="memory://")
+        yield Chat(databases, chat(clock, Claims(None, clock), files=files), database, log)

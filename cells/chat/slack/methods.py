@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 
 from cells.chat.domain.presence.keeper import Presences
+from cells.chat.files.intake import Intake
+from cells.chat.files.settings import FileSettings
+from cells.chat.files.store import open_store
 from cells.chat.slack import (
     api,
     chat,
     conversations,
     counts,
     dnd,
+    files,
     history,
     marks,
     presence,
@@ -22,8 +26,12 @@ from cells.chat.slack import (
 from cells.chat.slack.registry import Method, registry_of
 from chassis.clock import SystemClock
 
+NOWHERE = FileSettings()
 
-def all_methods(remembered: counts.Remembering = counts.FORGETFUL, presences: Presences | None = None) -> Mapping[str, Method]:
+
+def all_methods(
+    remembered: counts.Remembering = counts.FORGETFUL, presences: Presences | None = None, intake: Intake | None = None
+) -> Mapping[str, Method]:
     return registry_of(
         api.METHODS,
         team.METHODS,
@@ -35,6 +43,7 @@ def all_methods(remembered: counts.Remembering = counts.FORGETFUL, presences: Pr
         conversations.METHODS,
         marks.METHODS,
         counts.methods(remembered),
+        files.methods(intake or Intake(open_store(NOWHERE), NOWHERE)),
         history.METHODS,
         chat.METHODS,
         reactions.METHODS,

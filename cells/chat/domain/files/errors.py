@@ -97,3 +97,9 @@ class ContentTaken(DomainError):
     """The file has other content already: one address takes one file."""
 
     code = "upload_already_received"
+
+
+class UploadsDisabled(DomainError):
+    """The cell was told of no store."""
+
+    code = "file_uploads_disabled"

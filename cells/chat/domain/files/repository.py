@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.files.file import File, FileId, FileState, Media, Scan, Share
@@ -91,8 +91,15 @@ class Shares:
         self._workspace = scope.workspace_id
 
     async def of(self, file_ids: Collection[str]) -> dict[str, list[Share]]:
-        """Oldest first, at most SHARES_SHOWN_MAX of each file."""
-        rows = await self._connection.execute(_SHARES, {"w": self._workspace, "ids": list(file_ids), "n": SHARES_SHOWN_MAX})
+        """All of them, oldest first, at most SHARES_SHOWN_MAX of each file."""
+        return await self._find(_SHARES, {"ids": list(file_ids)})
+
+    async def seen(self, file_ids: Collection[str], viewer_id: str, *, sees_public: bool) -> dict[str, list[Share]]:
+        """Those in channels that the user may know of."""
+        return await self._find(_SHARES_SEEN, {"ids": list(file_ids), "v": viewer_id, "p": sees_public})
+
+    async def _find(self, statement: TextClause, values: dict[str, Any]) -> dict[str, list[Share]]:
+        rows = await self._connection.execute(statement, {"w": self._workspace, "n": SHARES_SHOWN_MAX, **values})
         found: dict[str, list[Share]] = {}
         for row in rows:
             share = Share(FileId(row.file_id), row.channel_id, row.ts_us, row.thread_us, UserId(row.user_id), row.kind)
@@ -199,13 +206,19 @@ _PLAN = text(
     "INSERT INTO file_usage (workspace_id, plan, used_bytes) VALUES (:w, :plan, 0)"
     " ON CONFLICT (workspace_id) DO UPDATE SET plan = excluded.plan"
 )
-_SHARES = text(
-    "SELECT file_id, channel_id, ts_us, thread_us, user_id, kind FROM (SELECT s.*, c.kind,"  # noqa: S608
+_PLACED = (
+    "SELECT file_id, channel_id, ts_us, thread_us, user_id, kind FROM (SELECT s.*, c.kind,"  # noqa: S608 - conditions of ours
     " row_number() OVER (PARTITION BY s.file_id ORDER BY s.ts_us, s.channel_id) AS place FROM file_shares s"
     " JOIN channels c ON c.workspace_id = :w AND c.channel_id = s.channel_id"
-    f" WHERE s.workspace_id = :w AND s.file_id = ANY(CAST(:ids AS text[])) AND {_SAID}) AS placed"
+    f" WHERE s.workspace_id = :w AND s.file_id = ANY(CAST(:ids AS text[])) AND {_SAID}%s) AS placed"
     " WHERE place <= :n ORDER BY file_id, place"
 )
+_KNOWN = (
+    " AND ((:p AND c.kind = 'public_channel') OR EXISTS (SELECT 1 FROM members m WHERE m.workspace_id = :w"
+    " AND m.channel_id = s.channel_id AND m.user_id = :v))"
+)
+_SHARES = text(_PLACED % "")
+_SHARES_SEEN = text(_PLACED % _KNOWN)
 _SHARE = text(
     "INSERT INTO file_shares (workspace_id, file_id, channel_id, ts_us, thread_us, user_id) VALUES (:w, :f, :c, :ts, :thread, :u)"
     " ON CONFLICT DO NOTHING"
