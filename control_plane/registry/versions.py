@@ -13,6 +13,8 @@ from control_plane.registry.tables import cell_processes, cells, directory, work
 
 CHANNEL = "waggle_directory"
 """What replicas LISTEN on; the payload is the new version."""
+PAGE_ROWS = 2_000
+"""Read at a time: between two pages others get their turn (some 15 ms of work each)."""
 
 
 async def next_version(connection: AsyncConnection) -> int:
@@ -36,9 +38,12 @@ class DirectoryRows:
             head = (await connection.execute(select(directory.c.registry_id, directory.c.version))).one()
             if head.version == version:
                 return Changes(head.registry_id, head.version, (), ())
-            routes = await connection.execute(_routes_after(version))
+            routes: list[Route] = []
+            rows = await connection.stream(_routes_after(version), execution_options={"yield_per": PAGE_ROWS})
+            async for page in rows.partitions():
+                routes.extend(map(_route, page))
             touched = await connection.execute(_cells_after(version))
-            return Changes(head.registry_id, head.version, tuple(_route(row) for row in routes), _entries(touched.all()))
+            return Changes(head.registry_id, head.version, tuple(routes), _entries(touched.all()))
 
 
 def _routes_after(version: int) -> Any:

@@ -28,7 +28,7 @@ class Follower:
 
     async def refresh(self) -> None:
         """Read what the database has beyond the view."""
-        self.view.apply(await self.registry.directory.changes_since(self.view.version))
+        await self.view.take(await self.registry.directory.changes_since(self.view.version))
 
     async def run(self) -> None:
         """Until cancelled. While the database is away the view stays as it was, and is served."""

@@ -1,7 +1,7 @@
 """The directory in memory, ordered by version: routers are served from here and never wait for a database."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -11,6 +11,7 @@ from control_plane.registry import CellEntry, Changes, Route
 from protos.directory.v1 import directory_pb2
 
 ROUTES_PER_CHUNK = 5_000
+MADE_AT_ONCE = 2_000
 
 VERSION = Gauge("waggle_control_directory_version", "Version of the directory that this replica serves")
 ROUTES = Gauge("waggle_control_routes", "Workspaces in the directory, the gone included")
@@ -54,15 +55,25 @@ class DirectoryView:
         self._names: dict[str, str] = {}
         self._changed = asyncio.Event()
 
-    def apply(self, changes: Changes) -> None:
-        """Take in what the registry says has changed since `version`; wakes everyone in `wait_beyond`."""
+    async def take(self, changes: Changes) -> None:
+        """Take in what the registry says has changed since `version`; wakes everyone in `wait_beyond`.
+
+        Messages are made a page at a time, others having their turn between; then all of it is seen at once.
+        """
+        made: list[tuple[Route, directory_pb2.Route]] = []
+        for start in range(0, len(changes.routes), MADE_AT_ONCE):
+            made.extend((route, _route(route)) for route in changes.routes[start : start + MADE_AT_ONCE])
+            await asyncio.sleep(0)
+        self._apply(changes, made)
+
+    def _apply(self, changes: Changes, made: Iterable[tuple[Route, directory_pb2.Route]]) -> None:
         if changes.registry_id != self.registry_id:
             self._routes, self._cells, self._names = {}, {}, {}
         elif changes.version <= self.version:
             return
-        for route in changes.routes:
+        for route, message in made:
             self._routes.pop(route.workspace_id, None)
-            self._routes[route.workspace_id] = (route.version, _route(route))
+            self._routes[route.workspace_id] = (route.version, message)
             self._names[route.subdomain] = route.workspace_id
         for cell in changes.cells:
             self._cells[cell.name] = (cell.version, _cell(cell))
