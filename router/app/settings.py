@@ -50,7 +50,9 @@ class LimitSettings:
 class EdgeSettings:
     domain: str = setting("WAGGLE_ROUTER_DOMAIN", default="localhost", help="workspaces are also reached at NAME.<domain>")
     body_bytes_max: int = setting("WAGGLE_ROUTER_BODY_BYTES_MAX", default=1 << 20, min=1024, help="largest body of an API call")
-    upload_bytes_max: int = setting("WAGGLE_ROUTER_UPLOAD_BYTES_MAX", default=1 << 30, min=1024, help="largest body elsewhere (files)")
+    upload_bytes_max: int = setting(
+        "WAGGLE_ROUTER_UPLOAD_BYTES_MAX", default=(1 << 30) + (1 << 20), min=1024, help="largest body elsewhere (files)"
+    )
     body_wait_s: float = setting("WAGGLE_ROUTER_BODY_WAIT_S", default=20.0, min=1, help="how long a client may take to send a body")
     deadline_ms: int = setting("WAGGLE_ROUTER_DEADLINE_MS", default=30_000, min=100, max=300_000, help="how long a cell may take to answer")
     trusted_proxies: tuple[str, ...] = setting(

@@ -44,6 +44,9 @@ def ratelimited(retry_after_s: int) -> Answer:
     return refusal(429, "ratelimited", retry_after_s)
 
 
+EXPOSED = b"x-request-id, retry-after, x-oauth-scopes, x-accepted-oauth-scopes, etag, content-range, content-disposition, accept-ranges"
+
+
 class Cors:
     """Browsers may call: credentials are tokens in headers, never cookies, so any page may that was given one."""
 
@@ -59,7 +62,13 @@ class Cors:
             allowed = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
         else:
             return []
-        return [*allowed, (b"access-control-expose-headers", b"x-request-id, retry-after, x-oauth-scopes, x-accepted-oauth-scopes")]
+        return [
+            *allowed,
+            (
+                b"access-control-expose-headers",
+                EXPOSED,
+            ),
+        ]
 
 
 PREFLIGHT = Answer(
@@ -67,7 +76,10 @@ PREFLIGHT = Answer(
     b"",
     (
         (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, OPTIONS"),
-        (b"access-control-allow-headers", b"authorization, content-type, x-request-id, traceparent, tracestate, x-slack-retry-num"),
+        (
+            b"access-control-allow-headers",
+            b"authorization, content-type, x-request-id, traceparent, tracestate, x-slack-retry-num, range, if-range, if-none-match",
+        ),
         (b"access-control-max-age", b"86400"),
     ),
 )

@@ -32,6 +32,8 @@ LATENCY = Histogram(
 )
 ANSWERS = Counter("waggle_router_answers", "Answers by status", ["status"])
 NO_CELL = "none"
+LEGACY_UPLOAD = b"/api/files.upload"
+"""The one method whose form may hold a file."""
 PEEK_BYTES = 16 << 10
 """Of a large body: enough to find the token among its first fields."""
 
@@ -51,8 +53,8 @@ class HttpSettings:
     domain: str = "localhost"
     body_bytes_max: int = 1 << 20
     """For `/api/`."""
-    upload_bytes_max: int = 1 << 30
-    """For everything else (files)."""
+    upload_bytes_max: int = (1 << 30) + (1 << 20)
+    """For everything else: a file of 1 GiB, and the form around it."""
     body_wait_s: float = 20.0
     deadline_ms: int = 30_000
     trusted_proxies: frozenset[str] = frozenset()
@@ -90,7 +92,8 @@ class HttpEdge:
         started_s = time.perf_counter()
         head = Head(scope, self._settings.trusted_proxies)
         address = self._finder.address(head)
-        bytes_max = self._settings.body_bytes_max if address.path.startswith(b"/api/") else self._settings.upload_bytes_max
+        small = address.path.startswith(b"/api/") and address.path.rstrip(b"/") != LEGACY_UPLOAD
+        bytes_max = self._settings.body_bytes_max if small else self._settings.upload_bytes_max
         body = Body(receive, bytes_max=bytes_max, wait_s=self._settings.body_wait_s, whole=scope["extensions"].get(WHOLE))
         asked = _Asked(scope, head, address, body, send)
         try:

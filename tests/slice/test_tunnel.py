@@ -56,6 +56,20 @@ def sample(side: str, what: str) -> float:
     return next(s.value for s in metric.samples if s.name.endswith(what))
 
 
+async def test_a_body_may_take_longer_than_its_deadline_while_it_flows(cell: CellProcess) -> None:
+    """The deadline is for standing still: a large upload over a slow line is no late answer."""
+
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(8):
+            await asyncio.sleep(0.1)  # the client's pace
+            yield b"x" * 1000
+
+    table = table_of(cell)
+    async with forwarding_to(table) as forwarder:
+        reply = await forwarder.carry(table.routes().__next__(), request(deadline_ms=400), slowly())
+        assert await body_of(reply) == b"x" * 8000
+
+
 async def test_a_failing_app_is_a_500_that_says_nothing(cell: CellProcess) -> None:
     table = table_of(cell)
     async with forwarding_to(table) as forwarder:

@@ -1,6 +1,7 @@
 """A request whose body, or answer, streams on a gRPC call of its own; HTTP/2 flow control is the back-pressure."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -52,9 +53,12 @@ class Carriage:
 
 
 class CarriedExchange(Exchange):
-    def __init__(self, carriage: Carriage) -> None:
+    """`on_progress` is called with every chunk either way: the time allowed is for standing still, not for the whole of a large body."""
+
+    def __init__(self, carriage: Carriage, on_progress: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self._carriage = carriage
+        self._on_progress = on_progress
         self._body_read = False
         self._head_sent = False
         self.cut_short = False
@@ -63,6 +67,7 @@ class CarriedExchange(Exchange):
         if self._body_read:
             return await never()
         chunk = await self._carriage.read()
+        self._on_progress()
         if chunk is None:  # the router hung up before the end of the body
             self._body_read = True
             return {"type": "http.disconnect"}
@@ -76,6 +81,7 @@ class CarriedExchange(Exchange):
     async def _on_body(self, chunk: bytes, last: bool) -> None:
         await self._send_head(self._status, self._headers)
         await self._carriage.write_body(chunk)
+        self._on_progress()
         if last:
             await self._carriage.write(tunnel_pb2.Chunk(end=True))
 

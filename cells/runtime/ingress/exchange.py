@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from cells.runtime.ingress.parcels import ParcelAbandoned
 from cells.runtime.tenancy import CommitUnknown, NotExecuted
 from cells.runtime.workload import TENANT_KEY, ASGIApp, Scope
 from chassis.telemetry import extract, span
@@ -46,6 +47,8 @@ class Exchange(ABC):
             await self._ask_again(scope)
         except CommitUnknown:
             await self._ask_again(scope)
+        except ParcelAbandoned:
+            self.ended = True  # whoever asked has gone, as people do half way through a download
         except Exception:  # noqa: BLE001 - whatever the app raises is answered 500
             _log.exception("the app failed", request_id=scope["waggle.request_id"], path=scope["path"])
             await self._fail()

@@ -10,7 +10,7 @@ import structlog
 
 from cells.runtime.bus.links import SessionDoor
 from cells.runtime.ingress.carried import Carriage, CarriedExchange
-from cells.runtime.ingress.link import DEADLINE_MS_DEFAULT, IN_FLIGHT_MAX, RequireTenant, TunnelLink, Work
+from cells.runtime.ingress.link import DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, IN_FLIGHT_MAX, RequireTenant, TunnelLink, Work
 from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, elapsed_s, refusal_of
 from cells.runtime.ingress.scopes import scope_of
 from cells.runtime.tenancy import NotExecuted
@@ -21,6 +21,8 @@ from protos.tunnel.v1 import tunnel_pb2
 
 LINKS_MAX = 256
 SESSIONS_LEAVE_S = 2.0
+CARRY_S_MAX = 3600.0
+"""However steadily its body flows, a carried request ends after this."""
 SERVICE = "protos.tunnel.v1.Tunnel"
 CONTINUE = (("waggle-continue", "1"),)
 """Initial metadata of a Carry that was taken: the router sends the body only after it, so a refused body never left the router."""
@@ -136,8 +138,10 @@ class Ingress:
     async def _exchange(self, request: tunnel_pb2.Request, carriage: Carriage, context: Context) -> None:
         tenant = self._work.require_tenant(WorkspaceId(request.workspace_id), request.epoch)
         await context.send_initial_metadata(CONTINUE)
-        exchange = CarriedExchange(carriage)
-        async with asyncio.timeout((request.deadline_ms or DEADLINE_MS_DEFAULT) / 1000):
+        deadline_s = min(request.deadline_ms or DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX) / 1000
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(CARRY_S_MAX), asyncio.timeout(deadline_s) as deadline:
+            exchange = CarriedExchange(carriage, lambda: deadline.reschedule(loop.time() + deadline_s))
             await exchange.run(self._work.app, scope_of(request, tenant))
         if exchange.cut_short:
             await context.abort(grpc.StatusCode.ABORTED, "the body was cut short")
