@@ -22,6 +22,11 @@ class Origin:
     scheme: str
     host: str
 
+    @property
+    def base(self) -> str:
+        """Scheme and host, for addresses of files."""
+        return f"{'https' if self.scheme in ('https', 'wss') else 'http'}://{self.host}"
+
     def page_url(self, domain: str) -> str:
         """The workspace's own address, with a slash at the end."""
         by_name = self.host.startswith(f"{domain}.")

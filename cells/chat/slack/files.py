@@ -40,7 +40,7 @@ from cells.chat.files.spooling import PURPOSE as SPOOLED
 from cells.chat.files.uploading import upload_address
 from cells.chat.slack.arguments import Nested
 from cells.chat.slack.call import Answer, Call
-from cells.chat.slack.chat import destination
+from cells.chat.slack.destinations import destination
 from cells.chat.slack.drafts import DraftArguments, extras_of
 from cells.chat.slack.errors import InvalidArguments
 from cells.chat.slack.registry import FORM, MULTIPART, Method, Tier
@@ -212,8 +212,7 @@ def viewer_of(call: Call[Any]) -> Viewer:
 
 
 def site_of(call: Call[Any]) -> Site:
-    scheme = "https" if call.origin.scheme in ("https", "wss") else "http"
-    return Site(f"{scheme}://{call.origin.host}", call.team_id)
+    return Site(call.origin.base, call.team_id)
 
 
 def checked_name(given: str) -> str:
