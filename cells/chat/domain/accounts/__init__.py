@@ -1,0 +1,1 @@
+"""What administrators decide about people: role, switched on or off."""
