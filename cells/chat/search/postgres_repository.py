@@ -1,0 +1,162 @@
+"""The engine that is always there: a tsvector a message, in the workspace's own tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cells.chat.search.hits import RANKED_MAX, TOTAL_MAX, Batch, Document, Found, Hit, Order, Question
+from cells.chat.search.query import Match, Needle
+from cells.chat.search.tsquery import literal, query_of, ranking_of, vector_of, workspace_mark
+from cells.runtime.tenancy import TenantScope
+
+WITHIN_WORDS_MAX = 64
+"""Words that a part of a word stands for."""
+THREADS_MAX = 1_000
+"""Latest messages by which it is told in which threads someone takes part."""
+
+
+class PostgresEngine:
+    name = "postgres"
+
+    def __init__(self, connection: AsyncConnection, scope: TenantScope) -> None:
+        self._connection = connection
+        self._workspace = scope.workspace_id
+
+    async def messages(self, question: Question) -> Found:
+        if not question.seen:
+            return Found()
+        values = await self._values(question)
+        if values is None:
+            return Found()
+        channels, threads = await self._company(question.needle)
+        values |= {"seen": sorted(question.seen), "channels": channels, "threads": threads}
+        direction = -1 if question.ascending else 1
+        page = {"direction": direction, "most": TOTAL_MAX + 1, "first": question.first, "size": question.size}
+        rows = (await self._connection.execute(_FOUND, {**values, **page})).all()
+        return Found(_hits(rows), rows[0].total) if rows[0].total <= TOTAL_MAX else await self._newest(question, values)
+
+    async def _newest(self, question: Question, values: dict[str, Any]) -> Found:
+        by_score = values["ranked"] is not None
+        most = RANKED_MAX if by_score else question.first + question.size
+        direction = -1 if question.ascending and not by_score else 1
+        hits = _hits((await self._connection.execute(_NEWEST, {**values, "direction": direction, "most": most})).all())
+        if by_score:
+            hits = tuple(sorted(hits, key=lambda hit: (hit.score, hit.ts_us), reverse=not question.ascending))
+        return Found(hits[question.first : question.first + question.size], TOTAL_MAX)
+
+    async def files(self, question: Question) -> Sequence[Hit]:
+        values = await self._values(question)
+        if values is None:
+            return ()
+        rows = await self._connection.execute(_FILES, {**values, "most": TOTAL_MAX})
+        hits = [Hit(row.file_id, row.ts_us, row.score) for row in rows]
+        return sorted(hits, key=lambda hit: (hit.score, hit.ts_us, hit.place), reverse=not question.ascending)
+
+    async def store(self, batch: Batch) -> None:
+        """Exactly what the batch says; what was stored before under the same keys is replaced."""
+        if batch.removed:
+            values = {"w": self._workspace, "c": [key[0] for key in batch.removed], "ts": [key[1] for key in batch.removed]}
+            await self._connection.execute(_REMOVE, values)
+        if batch.stored:
+            await self._connection.execute(_STORE, {"w": self._workspace, **self._columns(batch.stored)})
+
+    async def store_files(self, batch: Batch) -> None:
+        if batch.removed:
+            await self._connection.execute(_REMOVE_FILES, {"w": self._workspace, "f": [key[0] for key in batch.removed]})
+        if batch.stored:
+            await self._connection.execute(_STORE_FILES, {"w": self._workspace, **self._columns(batch.stored)})
+
+    async def learn(self, words: Sequence[str]) -> None:
+        """Words that questions about parts of words shall find."""
+        if words:
+            await self._connection.execute(_LEARN, {"w": self._workspace, "words": sorted(words)})
+
+    async def clear(self) -> None:
+        """Forget every document of the workspace."""
+        for statement in _CLEAR:
+            await self._connection.execute(statement, {"w": self._workspace})
+
+    async def _values(self, question: Question) -> dict[str, Any] | None:
+        """None where nothing can be found."""
+        needle = question.needle
+        within = await self._within(needle)
+        asked = query_of(needle, self._workspace, within)
+        if asked is None:
+            return None
+        ranked = ranking_of(needle, within) if question.order is Order.SCORE else None
+        return {"asked": asked, "ranked": ranked, "since": needle.since_us, "until": needle.until_us}
+
+    async def _within(self, needle: Needle) -> Mapping[str, Sequence[str]]:
+        found: dict[str, Sequence[str]] = {}
+        for sought in needle.sought:
+            if sought.match is Match.WITHIN:
+                pattern = sought.terms[0].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+                rows = await self._connection.execute(_WITHIN, {"pattern": f"%{pattern}%", "most": WITHIN_WORDS_MAX})
+                found[sought.terms[0]] = [row.word for row in rows]
+        return found
+
+    async def _company(self, needle: Needle) -> tuple[list[str] | None, list[str] | None]:
+        """Conversations and threads in which all of the company is; (None, None) where none was asked for."""
+        if not needle.company:
+            return None, None
+        channels = frozenset.intersection(*(company.channels for company in needle.company))
+        threads = [await self._threads_of(company.user_mark) for company in needle.company]
+        return sorted(channels), sorted(frozenset.intersection(*threads))
+
+    async def _threads_of(self, user_mark: str) -> frozenset[str]:
+        asked = " & ".join(map(literal, (workspace_mark(self._workspace), user_mark, "is:thread")))
+        rows = await self._connection.execute(_THREADS, {"asked": asked, "most": THREADS_MAX})
+        return frozenset(f"{row.channel_id}:{row.thread_us}" for row in rows)
+
+    def _columns(self, documents: Sequence[Document]) -> dict[str, Any]:
+        return {
+            "c": [document.place for document in documents],
+            "ts": [document.ts_us for document in documents],
+            "thread": [document.thread_us for document in documents],
+            "words": [vector_of(document, self._workspace) for document in documents],
+        }
+
+
+def _hits(rows: Sequence[Row[Any]]) -> tuple[Hit, ...]:
+    return tuple(Hit(row.channel_id, row.ts_us, row.score) for row in rows if row.channel_id is not None)
+
+
+_ASKED = "CAST(CAST(:asked AS text) AS tsquery)"
+_RANKED = "CAST(CAST(:ranked AS text) AS tsquery)"
+_WINDOW = "CAST(:since AS bigint), CAST(:until AS bigint)"
+_SIGHT = "CAST(:seen AS text[]), CAST(:channels AS text[]), CAST(:threads AS text[])"
+_FOUND = text(
+    f"SELECT total, channel_id, ts_us, score FROM search_messages_found({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
+    " CAST(:direction AS int), CAST(:most AS int), CAST(:first AS int), CAST(:size AS int))"
+)
+_NEWEST = text(
+    f"SELECT channel_id, ts_us, score FROM search_messages_newest({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
+    " CAST(:direction AS int), CAST(:most AS int))"
+)
+_THREADS = text(
+    f"SELECT channel_id, thread_us FROM search_messages_newest({_ASKED}, 0, 1::bigint << 61,"  # noqa: S608 - of ours
+    " ARRAY(SELECT channel_id FROM channels), NULL, NULL, NULL, 1, CAST(:most AS int))"
+)
+_FILES = text(f"SELECT file_id, ts_us, score FROM search_files_found({_ASKED}, {_WINDOW}, {_RANKED}, CAST(:most AS int))")  # noqa: S608 - of ours
+_WITHIN = text("SELECT word FROM search_words_with(:pattern, CAST(:most AS int))")
+_STORE = text(
+    "INSERT INTO search_messages (workspace_id, channel_id, ts_us, thread_us, words)"
+    " SELECT :w, r.c, r.ts, r.thread, CAST(r.words AS tsvector)"
+    " FROM unnest(CAST(:c AS text[]), CAST(:ts AS bigint[]), CAST(:thread AS bigint[]), CAST(:words AS text[])) AS r(c, ts, thread, words)"
+    " ON CONFLICT (workspace_id, channel_id, ts_us) DO UPDATE SET thread_us = excluded.thread_us, words = excluded.words"
+    " WHERE search_messages.words <> excluded.words OR search_messages.thread_us <> excluded.thread_us"
+)
+_REMOVE = text(
+    "DELETE FROM search_messages s USING unnest(CAST(:c AS text[]), CAST(:ts AS bigint[])) AS r(c, ts)"
+    " WHERE s.workspace_id = :w AND s.channel_id = r.c AND s.ts_us = r.ts"
+)
+_STORE_FILES = text(
+    "INSERT INTO search_files (workspace_id, file_id, ts_us, words) SELECT :w, r.c, r.ts, CAST(r.words AS tsvector)"
+    " FROM unnest(CAST(:c AS text[]), CAST(:ts AS bigint[]), CAST(:thread AS bigint[]), CAST(:words AS text[])) AS r(c, ts, thread, words)"
+    " ON CONFLICT (workspace_id, file_id) DO UPDATE SET ts_us = excluded.ts_us, words = excluded.words"
+)
+_REMOVE_FILES = text("DELETE FROM search_files WHERE workspace_id = :w AND file_id = ANY(CAST(:f AS text[]))")
+_LEARN = text("INSERT INTO search_words (workspace_id, word) SELECT :w, unnest(CAST(:words AS text[])) ON CONFLICT DO NOTHING")
+_CLEAR = tuple(text(f"DELETE FROM {table} WHERE workspace_id = :w") for table in ("search_messages", "search_files", "search_words"))  # noqa: S608 - of ours
