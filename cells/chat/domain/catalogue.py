@@ -18,6 +18,7 @@ from cells.chat.domain.pins import tables as pins
 from cells.chat.domain.prefs import tables as prefs
 from cells.chat.domain.presence import tables as presence
 from cells.chat.domain.reactions import tables as reactions
+from cells.chat.domain.searching import tables as searching
 from cells.chat.domain.signin import tables as signin
 from cells.chat.domain.stars import tables as stars
 from cells.chat.domain.tables import CHAT
@@ -49,6 +50,7 @@ NOUNS = (
     photos,
     files,
     imports,
+    searching,
 )
 
 

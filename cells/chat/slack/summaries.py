@@ -74,6 +74,7 @@ SUMMARIES = {
     "reminders.list": "One's reminders",
     "rtm.connect": "A WebSocket address, good for one use",
     "rtm.start": "rtm.connect, with what clients of old want to know at once",
+    "search.autocomplete": "How the question that is being typed may go on",
     "search.all": "Searches messages and files",
     "search.files": "Searches files",
     "search.messages": "Searches messages",

@@ -34,6 +34,7 @@ SCOPES = (
     "pins:write",
     "reactions:read",
     "reactions:write",
+    "search:read",
     "team:read",
     "usergroups:read",
     "usergroups:write",
