@@ -19,6 +19,7 @@ from cells.chat.slack import (
     profiles,
     reactions,
     rtm,
+    search,
     team,
     usergroups,
     users,
@@ -47,5 +48,6 @@ def all_methods(
         history.METHODS,
         chat.METHODS,
         reactions.METHODS,
+        search.methods(remembered=remembered),
         rtm.METHODS,
     )
