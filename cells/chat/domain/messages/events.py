@@ -24,6 +24,8 @@ def message_face(message: Message, team_id: str) -> dict[str, Any]:
         "ts": show_ts(message.ts_us),
         "team": team_id,
     }
+    if not message.user_id:  # said by an integration that is no user, and imported
+        del face["user"]
     if message.bot_id is not None:
         face["bot_id"] = message.bot_id
         face["app_id"] = message.app_id
