@@ -1,19 +1,25 @@
 """What an administrator asks of chat: JSON objects in and out; a refusal is a DomainError with its word."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from cells.chat.domain.abuse.guard import Guard
 from cells.chat.domain.errors import DomainError
+from cells.chat.domain.plans.repository import Plans
+from cells.chat.domain.plans.service import ChoosePlan
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.founding import AddPerson, FoundTeam
 from cells.chat.domain.teams.repository import Teams
+from cells.chat.domain.timestamps import read_ts
 from cells.chat.domain.tokens.scopes import checked_scopes
 from cells.chat.domain.tokens.service import RevokeToken, create_token
 from cells.chat.domain.users.errors import UserDisabled, UserNotFound
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import checked_email
 from cells.chat.domain.users.user import User
+from cells.chat.domain.versions.repository import Versions
+from cells.chat.domain.versions.showing import version_face
 from cells.chat.slack.bearers import Bearers
 from cells.runtime.log import Transaction
 from cells.runtime.workload import Command, Tenant
@@ -25,26 +31,54 @@ class BadCommand(DomainError):
     code = "invalid_arguments"
 
 
-def commands(bearers: Bearers) -> Mapping[str, Command]:
+def commands(bearers: Bearers, guard: Guard) -> Mapping[str, Command]:
     async def revoke(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         token = _text(arguments, "token")
         await tenant.commit(RevokeToken(token))
         bearers.forget(tenant)
         return {"revoked": True}
 
-    return {"user.add": add_user, "token.create": create, "token.revoke": revoke}
+    async def set_plan(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        plan = await tenant.commit(ChoosePlan(_text(arguments, "plan")))
+        guard.forget(str(tenant.scope.workspace_id))
+        return asdict(plan)
+
+    return {
+        "plan.set": set_plan,
+        "plan.show": show_plan,
+        "message.versions": show_versions,
+        "user.add": add_user,
+        "token.create": create,
+        "token.revoke": revoke,
+    }
 
 
 async def admit_workspace(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Founds the workspace, once; tokens are in the first answer alone."""
     domain = _text(arguments, "subdomain")
     email = _text(arguments, "owner_email", default=f"owner@{domain}.example.com")
-    founded = await tenant.commit(FoundTeam(_text(arguments, "name", default=domain), domain, email))
+    plan = _text(arguments, "plan", default="")
+    founded = await tenant.commit(FoundTeam(_text(arguments, "name", default=domain), domain, email, plan))
     team = founded.team
     answer = {"owner_id": team.owner_id, "bot_id": team.bot_user_id, "general_id": team.general_id}
     if not founded.owner_token:
         return answer
     return {"tokens": {"owner": founded.owner_token, "bot": founded.bot_token}, **answer}
+
+
+async def show_plan(tenant: Tenant, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    async with tenant.reading() as connection:
+        return asdict(await Plans(connection, tenant.scope).get())
+
+
+async def show_versions(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a message said before it was edited or deleted (`channel`, `ts`), the oldest first."""
+    channel, ts_us = _text(arguments, "channel"), read_ts(_text(arguments, "ts"))
+    if ts_us is None:
+        raise BadCommand("ts must be a message's timestamp")
+    async with tenant.reading() as connection:
+        found = await Versions(connection, tenant.scope).of(channel, ts_us)
+    return {"versions": [version_face(version) for version in found]}
 
 
 async def add_user(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

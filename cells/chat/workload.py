@@ -4,14 +4,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from cells.chat.commands import admit_workspace, commands
+from cells.chat.domain.abuse.guard import Guard
 from cells.chat.domain.catalogue import chat_tables
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.sharing import Asking
+from cells.chat.domain.reminders.service import DUE as REMINDERS
+from cells.chat.domain.reminders.service import fire_reminder
+from cells.chat.domain.scheduled.service import DUE as SCHEDULED
+from cells.chat.domain.scheduled.service import send_scheduled
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
+from cells.chat.slack.archives import Archives
 from cells.chat.slack.dispatch import Dispatch
 from cells.chat.slack.limits import Limits
 from cells.chat.slack.methods import all_methods
@@ -39,7 +45,9 @@ def chat(
     bearers, presences = Bearers(clock), Presences(clock, shared)
     limits = Limits(clock, rate_limits, shared) if rate_limits else None
     kept = filing(files or FileSettings(), clock)
-    api = Dispatch(all_methods(remembered, presences, kept.intake), bearers, clock, limits)
+    guard = Guard(clock)
+    watching = guard if rate_limits else None
+    api = Dispatch(all_methods(remembered, presences, kept.intake, watching), bearers, clock, limits)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -53,14 +61,14 @@ def chat(
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=kept.before(api, bearers.require),
-        commands=commands(bearers),
+        app=Archives(kept.before(api, bearers.require)),
+        commands=commands(bearers, guard),
         admit=admit_workspace,
         sessions=RtmSessions(clock, once, presences),
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},
-        due={STATUS_ENDS: end_status, **kept.due},
+        due={STATUS_ENDS: end_status, SCHEDULED: send_scheduled, REMINDERS: fire_reminder, **kept.due},
         errands=kept.errands,
         attachments=kept.attachments,
     )

@@ -115,7 +115,7 @@ class WorkspaceLifecycle:
             name=row.subdomain,
             subdomain=row.subdomain,
             epoch=row.epoch,
-            arguments=json.dumps({"owner_email": row.owner_email}),
+            arguments=json.dumps({"owner_email": row.owner_email, "plan": row.plan}),
         )
         reply = await self.doors.ask(await self._cell(row), lambda cell: cell.Admit(asked, timeout=ADMIT_S_MAX))
         return await self._arrive(row, WorkspaceState.ACTIVE), _tokens(reply.result)

@@ -15,9 +15,12 @@ from cells.chat.domain.mentions import tables as mentions
 from cells.chat.domain.messages import tables as messages
 from cells.chat.domain.photos import tables as photos
 from cells.chat.domain.pins import tables as pins
+from cells.chat.domain.plans import tables as plans
 from cells.chat.domain.prefs import tables as prefs
 from cells.chat.domain.presence import tables as presence
 from cells.chat.domain.reactions import tables as reactions
+from cells.chat.domain.reminders import tables as reminders
+from cells.chat.domain.scheduled import tables as scheduled
 from cells.chat.domain.searching import tables as searching
 from cells.chat.domain.signin import tables as signin
 from cells.chat.domain.stars import tables as stars
@@ -26,6 +29,7 @@ from cells.chat.domain.teams import tables as teams
 from cells.chat.domain.tokens import tables as tokens
 from cells.chat.domain.usergroups import tables as usergroups
 from cells.chat.domain.users import tables as users
+from cells.chat.domain.versions import tables as versions
 
 NOUNS = (
     teams,
@@ -39,6 +43,10 @@ NOUNS = (
     mentions,
     usergroups,
     presence,
+    versions,
+    scheduled,
+    reminders,
+    plans,
     pins,
     bookmarks,
     signin,

@@ -7,6 +7,8 @@ class DomainError(WaggleError):
     """A refusal: nothing was stored. Sending the same again gets the same answer."""
 
     code = "fatal_error"
+    messages: tuple[str, ...] = ()
+    """What is wrong with each part of what was given, for `response_metadata`."""
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.code)

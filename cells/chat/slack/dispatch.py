@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from cells.chat.domain.abuse.errors import SlowDown
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.tokens.errors import MissingScope, NotAuthed
@@ -57,7 +58,7 @@ class Dispatch:
             answer = await self._answer(exchange, scope, receive)
         except BodyTooLarge as error:
             status, answer = 413, refusal(error)
-        except RateLimited as error:
+        except (RateLimited, SlowDown) as error:
             status, answer = 429, refusal(error)
             more = ((b"retry-after", b"%d" % error.retry_after_s),)
         except DomainError as error:
@@ -123,7 +124,7 @@ def refusal(error: DomainError) -> Answer:
     answer: Answer = {"ok": False, "error": error.code}
     if isinstance(error, MissingScope):
         answer |= {"needed": error.needed, "provided": error.provided}
-    if isinstance(error, InvalidArguments):
+    if error.messages:
         answer["response_metadata"] = {"messages": list(error.messages)}
     return answer
 

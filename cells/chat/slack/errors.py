@@ -65,3 +65,43 @@ class BodyTooLarge(DomainError):
     """Answered with HTTP 413."""
 
     code = "request_too_large"
+
+
+class MissingChannel(DomainError):
+    code = "missing_channel"
+
+
+class MissingTs(DomainError):
+    code = "missing_ts"
+
+
+class MissingUnfurls(DomainError):
+    code = "missing_unfurls"
+
+
+class InvalidUnfurlsFormat(DomainError):
+    """Not an object of links and attachments, empty, or more than 20."""
+
+    code = "invalid_unfurls_format"
+
+
+class CannotParseAttachment(DomainError):
+    """One of the previews is no attachment, or too large."""
+
+    code = "cannot_parse_attachment"
+
+
+class MissingSource(DomainError):
+    code = "missing_source"
+
+
+class MissingUnfurlId(DomainError):
+    code = "missing_unfurl_id"
+
+
+class InvalidSource(DomainError):
+    code = "invalid_source"
+
+
+class InvalidUnfurlId(DomainError):
+    code = "invalid_unfurl_id"

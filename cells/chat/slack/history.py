@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cells.chat.domain.channels.channel import Channel
 from cells.chat.domain.channels.errors import ChannelNotFound, NotInChannel
 from cells.chat.domain.channels.service import require_standing
+from cells.chat.domain.files.hydrating import hydrate
 from cells.chat.domain.messages.errors import ThreadNotFound
 from cells.chat.domain.messages.message import Message, Thread
 from cells.chat.domain.messages.repository import Messages, Window
@@ -18,6 +19,7 @@ from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.errors import InvalidCursor, InvalidLatest, InvalidOldest
 from cells.chat.slack.paging import next_cursor, page_size, read_cursor, write_cursor
+from cells.chat.slack.permalinks import show_linked
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.scopes import HISTORY, any_of
 from cells.chat.slack.shaping import full_face
@@ -35,6 +37,7 @@ class HistoryArguments(msgspec.Struct):
     latest: str = ""
     oldest: str = ""
     limit: int | None = None
+    include_all_metadata: bool = False
 
 
 class RepliesArguments(HistoryArguments):
@@ -152,7 +155,11 @@ async def _faces(call: Call[Any], connection: AsyncConnection, channel: Channel,
     reactions = await Reactions(connection, call.tenant.scope).of(channel.channel_id, ts_us)
     roots = [message.ts_us for message in shown if message.thread_us is None]
     threads: dict[int, Thread] = await Messages(connection, call.tenant.scope).threads(channel.channel_id, roots)
-    return [full_face(m, call.team_id, threads.get(m.ts_us), reactions.get(m.ts_us, [])) for m in shown]
+    metadata = call.arguments.include_all_metadata
+    faces = [full_face(m, call.team_id, threads.get(m.ts_us), reactions.get(m.ts_us, []), with_metadata=metadata) for m in shown]
+    await show_linked(call, connection, shown, faces)
+    await hydrate(connection, call.tenant.scope, faces, call.origin.base)
+    return faces
 
 
 _WINDOW_ERRORS = (ChannelNotFound, InvalidCursor, InvalidOldest, InvalidLatest, MissingScope)

@@ -14,28 +14,39 @@ from cells.chat.slack import (
     dnd,
     files,
     history,
+    ephemerals,
     marks,
     presence,
     profiles,
     reactions,
+    permalinks,
     rtm,
     search,
     team,
+    reminders,
     usergroups,
+    scheduling,
     users,
+    streams,
 )
+    unfurls,
 from cells.chat.slack.registry import Method, registry_of
 from chassis.clock import SystemClock
 
+from cells.chat.slack.guarding import Guarding, Unguarded
 NOWHERE = FileSettings()
 
 
 def all_methods(
-    remembered: counts.Remembering = counts.FORGETFUL, presences: Presences | None = None, intake: Intake | None = None
+    remembered: counts.Remembering = counts.FORGETFUL,
+    presences: Presences | None = None,
+    intake: Intake | None = None,
+    guard: Guarding | None = None,
 ) -> Mapping[str, Method]:
     return registry_of(
         api.METHODS,
         team.METHODS,
+    guard = guard or Unguarded()
         users.METHODS,
         profiles.METHODS,
         presence.methods(presences or Presences(SystemClock())),
@@ -46,8 +57,14 @@ def all_methods(
         counts.methods(remembered),
         files.methods(intake or Intake(open_store(NOWHERE), NOWHERE)),
         history.METHODS,
-        chat.METHODS,
+        chat.methods(guard),
+        ephemerals.METHODS,
+        permalinks.METHODS,
+        scheduling.methods(guard),
+        streams.methods(guard),
+        unfurls.METHODS,
         reactions.METHODS,
-        search.methods(remembered=remembered),
+        reminders.METHODS,
         rtm.METHODS,
     )
+        search.methods(remembered=remembered),

@@ -17,8 +17,9 @@ from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.domain.tokens.events import TOKENS_REVOKED
 from cells.chat.domain.tokens.repository import Tokens
 from cells.chat.slack.call import Answer, Call
-from cells.chat.slack.chat import checked_client_msg_id, destination, thread_of
+from cells.chat.slack.destinations import checked_client_msg_id, destination, thread_of
 from cells.chat.slack.errors import InvalidArguments
+from cells.chat.slack.guarding import Guarding, Unguarded, admit
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.tickets import LIFETIME_S, make_ticket, read_ticket
 from cells.chat.slack.typings import Typings
@@ -79,10 +80,11 @@ def _query_of(wanted: Connect) -> str:
 class RtmSessions:
     """The `Sessions` of chat."""
 
-    def __init__(self, clock: Clock, once: Once, presences: Presences) -> None:
+    def __init__(self, clock: Clock, once: Once, presences: Presences, guard: Guarding | None = None) -> None:
         self._clock = clock
         self._once = once
         self._presences = presences
+        self._guard = guard or Unguarded()
         self._typings = Typings(clock)
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused:
@@ -141,7 +143,7 @@ class RtmSessions:
         if kind in _ACTIVE:
             self._presences.on_activity(tenant, session.user_id)
         if kind == "message":
-            return (_said(await _post(tenant, session, frame)),)
+            return (_said(await _post(self._guard, tenant, session, frame)),)
         if kind == "typing":
             return self._typings.on_typing(tenant.scope.workspace_id, session, frame)
         if kind == "presence_sub":
@@ -151,12 +153,14 @@ class RtmSessions:
         return ()
 
 
-async def _post(tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> Answer:
+async def _post(guard: Guarding, tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> Answer:
     reply: Answer = {"ok": True}
     if "id" in frame:
         reply["reply_to"] = frame["id"]
     try:
-        posted = await tenant.commit(await _change_of(tenant, session, frame))
+        change = await _change_of(tenant, session, frame)
+        await admit(guard, tenant, change)
+        posted = await tenant.commit(change)
     except DomainError as error:
         return reply | {"ok": False, "error": {"code": 2, "msg": error.code}}
     return reply | {"ts": posted.face["ts"], "text": posted.message.text}

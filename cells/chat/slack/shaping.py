@@ -9,8 +9,13 @@ from cells.chat.domain.reactions.reaction import Reaction
 from cells.chat.slack.call import Answer
 
 
-def full_face(message: Message, team_id: str, thread: Thread | None, reactions: Sequence[Reaction]) -> Answer:
+def full_face(
+    message: Message, team_id: str, thread: Thread | None, reactions: Sequence[Reaction], *, with_metadata: bool = False
+) -> Answer:
+    """Metadata is for apps: shown to those who ask for it."""
     face = message_face(message, team_id)
+    if not with_metadata:
+        face.pop("metadata", None)
     if thread is not None:
         face |= thread_fields(message, thread)
     if reactions and message.deleted_us is None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.mentions.parsing import mentions_of
+from cells.chat.domain.messages.message import Message
 from cells.runtime.tenancy import TenantScope
 
 
@@ -13,6 +15,10 @@ class Mention:
     ts_us: int
     author_id: str
     target: str
+
+
+def mentions_in(message: Message) -> list[Mention]:
+    return [Mention(message.channel_id, message.ts_us, message.user_id, target) for target in mentions_of(message.text, message.extras)]
 
 
 class Mentions:

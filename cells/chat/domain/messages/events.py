@@ -11,6 +11,8 @@ from cells.runtime.log import Event
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 REPLY_USERS_SHOWN_MAX = 5
+PRIVATE = "_"
+"""In a message's extras: what is kept of it and never shown."""
 
 
 def message_face(message: Message, team_id: str) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def message_face(message: Message, team_id: str) -> dict[str, Any]:
         face["client_msg_id"] = message.client_msg_id
     if message.extras is not None:
         face.update(_decode(message.extras))
+        face.pop(PRIVATE, None)
     if message.thread_us is not None:
         face |= _reply_fields(message)
     if message.edited_us is not None:

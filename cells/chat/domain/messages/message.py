@@ -17,7 +17,7 @@ class Message:
     broadcast: bool = False
     client_msg_id: str | None = None
     extras: str | None = None
-    """JSON object of what is carried as given: blocks, attachments, metadata."""
+    """JSON object of what is carried as given (blocks, attachments, metadata) or shown as given (subtype, username, icons)."""
     edited_us: int | None = None
     edited_by: UserId | None = None
     deleted_us: int | None = None

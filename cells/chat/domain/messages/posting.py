@@ -7,8 +7,7 @@ from typing import Any
 from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.channels.errors import ChannelArchived, ChannelNotFound, NotInChannel
 from cells.chat.domain.errors import DomainError
-from cells.chat.domain.mentions.parsing import mentions_of
-from cells.chat.domain.mentions.repository import Mention, Mentions
+from cells.chat.domain.mentions.repository import Mentions, mentions_in
 from cells.chat.domain.messages.errors import CantReply
 from cells.chat.domain.messages.events import message_face, posted
 from cells.chat.domain.messages.message import Message
@@ -87,7 +86,7 @@ def _post(tx: Transaction, known: _Known, change: PostMessage) -> Posted | Domai
     key = change.retry_key
     if key in known.earlier:
         return Posted(known.earlier[key], message_face(known.earlier[key], tx.scope.workspace_id), duplicate=True)
-    refusal = _refusal(known.places.get((change.channel_id, change.user_id)))
+    refusal = refusal_at(known.places.get((change.channel_id, change.user_id)))
     if refusal is not None:
         return refusal
     root = None if change.thread_us is None else known.roots.get((change.channel_id, change.thread_us))
@@ -101,12 +100,21 @@ def _post(tx: Transaction, known: _Known, change: PostMessage) -> Posted | Domai
 
 async def _store(tx: Transaction, messages: Sequence[Message]) -> None:
     await Messages(tx.connection, tx.scope).insert(messages)
-    called = [Mention(m.channel_id, m.ts_us, m.user_id, target) for m in messages for target in mentions_of(m.text, m.extras)]
+    called = [mention for message in messages for mention in mentions_in(message)]
     if called:
         await Mentions(tx.connection, tx.scope).insert(called)
 
 
-def _refusal(place: Place | None) -> DomainError | None:
+async def require_place(tx: Transaction, channel_id: ChannelId, user_id: UserId) -> Place:
+    """Where the user may post now. Raises what a post there would be refused with."""
+    place = (await Messages(tx.connection, tx.scope).places({(channel_id, user_id)})).get((channel_id, user_id))
+    refusal = refusal_at(place)
+    if refusal is not None or place is None:
+        raise refusal or ChannelNotFound
+    return place
+
+
+def refusal_at(place: Place | None) -> DomainError | None:
     if place is None or not (place.is_member or place.kind is ChannelKind.PUBLIC):
         return ChannelNotFound()
     if not place.is_member:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.messages.message import Message, Thread
+from cells.chat.domain.roles.guests import IS_GUEST
 from cells.runtime.tenancy import TenantScope
 
 RETRY_WINDOW_DAYS = 7
@@ -96,6 +97,10 @@ class Messages:
         }
         await self._connection.execute(_CHANGE, values)
 
+    async def change_broadcast(self, channel_id: str, ts_us: int) -> None:
+        """A reply is shown in its channel from now on."""
+        await self._connection.execute(_BROADCAST, {"w": self._workspace, "c": channel_id, "ts": ts_us})
+
     async def remove(self, channel_id: str, ts_us: int, now_us: int) -> None:
         """Forget what it said; the row stays, so that a retry of the same post is still known and a thread keeps its root.
 
@@ -133,10 +138,11 @@ _COLUMNS = (
 )
 _FROM = f"SELECT {_COLUMNS} FROM messages m WHERE m.workspace_id = :w"  # noqa: S608 - columns of ours
 _PLACES = text(
-    "SELECT c.channel_id, r.u, c.kind, c.archived, m.user_id IS NOT NULL"
+    "SELECT c.channel_id, r.u, c.kind, c.archived, m.user_id IS NOT NULL"  # noqa: S608 - columns of ours
     " FROM unnest(CAST(:c AS text[]), CAST(:u AS text[])) AS r(c, u)"
     " JOIN channels c ON c.workspace_id = :w AND c.channel_id = r.c"
     " LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = r.c AND m.user_id = r.u"
+    f" WHERE m.user_id IS NOT NULL OR NOT {IS_GUEST.format(user='r.u')}"
 )
 _BY_CLIENT_IDS = text(
     f"SELECT {_COLUMNS} FROM unnest(CAST(:c AS text[]), CAST(:u AS text[]), CAST(:id AS text[])) AS r(c, u, id)"  # noqa: S608 - columns of ours
@@ -163,6 +169,10 @@ _INSERT = text(
 _CHANGE = text(
     "UPDATE messages SET text = :text, extras = :extras, edited_us = :edited, edited_by = :by"
     " WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts"
+)
+_BROADCAST = text(
+    "WITH told AS (UPDATE messages SET broadcast = true WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts)"
+    " UPDATE channels SET latest_us = greatest(latest_us, :ts) WHERE workspace_id = :w AND channel_id = :c"
 )
 _REMOVE = text(
     "WITH gone AS (UPDATE messages SET text = '', extras = NULL, deleted_us = :at"

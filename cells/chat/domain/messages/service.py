@@ -1,16 +1,16 @@
-"""Changing and deleting messages, and what may be said."""
+"""Deleting messages, and what may be said."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from cells.chat.domain.channels.channel import Standing
 from cells.chat.domain.channels.errors import ChannelNotFound
 from cells.chat.domain.channels.repository import Channels
 from cells.chat.domain.mentions.repository import Mentions
-from cells.chat.domain.messages.errors import CantDelete, CantUpdate, ChannelInactive, MessageNotFound, NoText, TextTooLong
-from cells.chat.domain.messages.events import changed, deleted, message_face
+from cells.chat.domain.messages.errors import CantDelete, MessageNotFound, NoText, TextTooLong
+from cells.chat.domain.messages.events import changed, deleted
 from cells.chat.domain.messages.message import Message
 from cells.chat.domain.messages.repository import Messages
+from cells.chat.domain.versions.repository import Ending, Versions
 from cells.runtime.log import Event, Transaction
 from chassis.identity import UserId
 
@@ -28,34 +28,6 @@ def checked_text(text: str, extras: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateMessage:
-    channel_id: str
-    ts_us: int
-    user_id: UserId
-    text: str | None
-    extras: str | None
-
-    async def apply(self, tx: Transaction) -> dict[str, Any]:
-        """The message as it is now."""
-        standing, before = await _require_message(tx, self.channel_id, self.ts_us, self.user_id)
-        if before.user_id != self.user_id:
-            raise CantUpdate
-        if standing.channel.archived:
-            raise ChannelInactive
-        now_us = tx.next_ts_us()
-        after = replace(before, text=self._text(before), extras=self._extras(before), edited_us=now_us, edited_by=self.user_id)
-        await Messages(tx.connection, tx.scope).change(after)
-        tx.append(changed(before, after, tx.scope.workspace_id, now_us))
-        return message_face(after, tx.scope.workspace_id)
-
-    def _text(self, before: Message) -> str:
-        return before.text if self.text is None else self.text
-
-    def _extras(self, before: Message) -> str | None:
-        return before.extras if self.extras is None else self.extras
-
-
-@dataclass(frozen=True, slots=True)
 class DeleteMessage:
     channel_id: str
     ts_us: int
@@ -64,11 +36,12 @@ class DeleteMessage:
     """Whether it may be another's."""
 
     async def apply(self, tx: Transaction) -> None:
-        _, before = await _require_message(tx, self.channel_id, self.ts_us, self.user_id)
+        _, before = await require_message(tx, self.channel_id, self.ts_us, self.user_id)
         if before.user_id != self.user_id and not self.may_others:
             raise CantDelete
         messages, now_us = Messages(tx.connection, tx.scope), tx.next_ts_us()
         hangs = bool(before.thread_us is None and await messages.threads(self.channel_id, [self.ts_us]))
+        await Versions(tx.connection, tx.scope).keep(before, now_us, self.user_id, Ending.DELETED)
         await messages.remove(self.channel_id, self.ts_us, now_us)
         await Mentions(tx.connection, tx.scope).remove(self.channel_id, self.ts_us)
         tx.append(_gone(before, tx.scope.workspace_id, now_us, hangs=hangs))
@@ -88,7 +61,7 @@ async def _tell_empty_thread(tx: Transaction, messages: Messages, key: tuple[str
         tx.append(deleted(root, tx.scope.workspace_id, now_us))
 
 
-async def _require_message(tx: Transaction, channel_id: str, ts_us: int, user_id: str) -> tuple[Standing, Message]:
+async def require_message(tx: Transaction, channel_id: str, ts_us: int, user_id: str) -> tuple[Standing, Message]:
     standing = await Channels(tx.connection, tx.scope).get(channel_id, user_id)
     if standing is None or not standing.visible:
         raise ChannelNotFound

@@ -4,6 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.reactions.reaction import Reaction
+from cells.chat.domain.roles.guests import IS_GUEST
 from cells.runtime.tenancy import TenantScope
 
 
@@ -21,6 +22,15 @@ class Reactions:
                 found.setdefault(row.ts_us, []).append(Reaction(row.name, tuple(row.people)))
         return found
 
+    async def of_user(self, user_id: str, viewer_id: str, limit: int, offset: int) -> list[tuple[str, int]]:
+        """Channel and time of the messages that the user reacted to and the viewer may see; the latest reaction first."""
+        values = {"w": self._workspace, "whose": user_id, "u": viewer_id, "n": limit, "skip": offset}
+        return [(row.channel_id, row.ts_us) for row in await self._connection.execute(_OF_USER, values)]
+
+    async def count_of(self, user_id: str, viewer_id: str) -> int:
+        found: int = (await self._connection.execute(_COUNT, {"w": self._workspace, "whose": user_id, "u": viewer_id})).scalar_one()
+        return found
+
     async def insert(self, channel_id: str, ts_us: int, name: str, user_id: str, now_us: int) -> None:
         values = {"w": self._workspace, "c": channel_id, "ts": ts_us, "name": name, "u": user_id, "at": now_us}
         await self._connection.execute(_INSERT, values)
@@ -36,5 +46,15 @@ _OF = text(
     " WHERE workspace_id = :w AND channel_id = :c AND ts_us = ANY(CAST(:ts AS bigint[]))"
     " GROUP BY ts_us, name ORDER BY ts_us, min(created_us)"
 )
+# Reacted to by one person: bounded by what a person does, so they are grouped before they are looked up.
+_SEEN = (
+    " FROM (SELECT channel_id, ts_us, max(created_us) AS at_us FROM reactions WHERE workspace_id = :w AND user_id = :whose"
+    " GROUP BY channel_id, ts_us) r JOIN channels c ON c.workspace_id = :w AND c.channel_id = r.channel_id"
+    " JOIN messages x ON x.workspace_id = :w AND x.channel_id = r.channel_id AND x.ts_us = r.ts_us AND x.deleted_us IS NULL"
+    " LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = r.channel_id AND m.user_id = :u"
+    f" WHERE m.user_id IS NOT NULL OR (c.kind = 'public_channel' AND NOT {IS_GUEST.format(user=':u')})"
+)
+_OF_USER = text(f"SELECT r.channel_id, r.ts_us{_SEEN} ORDER BY r.at_us DESC, r.ts_us DESC LIMIT :n OFFSET :skip")
+_COUNT = text(f"SELECT count(*){_SEEN}")  # noqa: S608 - columns of ours
 _INSERT = text("INSERT INTO reactions (workspace_id, channel_id, ts_us, name, user_id, created_us) VALUES (:w, :c, :ts, :name, :u, :at)")
 _REMOVE = text("DELETE FROM reactions WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts AND name = :name AND user_id = :u")

@@ -1,0 +1,1 @@
+"""What a workspace may use: its plan, and the quotas that go with it."""

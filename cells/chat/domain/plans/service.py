@@ -1,0 +1,36 @@
+"""Choosing a plan, and holding a workspace to it."""
+
+from dataclasses import dataclass
+
+from cells.chat.domain.plans.errors import MemberLimitExceeded, StorageLimitExceeded, UnknownPlan
+from cells.chat.domain.plans.plan import PLANS, Plan
+from cells.chat.domain.plans.repository import Plans
+from cells.runtime.log import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosePlan:
+    """A change."""
+
+    name: str
+
+    async def apply(self, tx: Transaction) -> Plan:
+        if self.name not in PLANS:
+            raise UnknownPlan(f"no plan {self.name!r}; there are: {', '.join(PLANS)}")
+        await Plans(tx.connection, tx.scope).change(self.name, tx.next_ts_us())
+        return PLANS[self.name]
+
+
+async def require_room_for_member(tx: Transaction) -> None:
+    """Exact: asked in the transaction that lets the person in."""
+    plans = Plans(tx.connection, tx.scope)
+    plan = await plans.get()
+    if plan.members is not None and await plans.count_members() >= plan.members:
+        raise MemberLimitExceeded(f"the plan {plan.name} has room for {plan.members} people")
+
+
+async def require_room_for_bytes(tx: Transaction, kept_bytes: int, new_bytes: int) -> None:
+    """`kept_bytes` is what all files of the workspace hold now."""
+    plan = await Plans(tx.connection, tx.scope).get()
+    if plan.storage_bytes is not None and kept_bytes + new_bytes > plan.storage_bytes:
+        raise StorageLimitExceeded(f"the plan {plan.name} has room for {plan.storage_bytes} bytes")
