@@ -15,9 +15,9 @@ from cells.chat.domain.scheduled.service import send_scheduled
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
+from cells.chat.slack.archives import Archives
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
-from cells.chat.slack.archives import Archives
 from cells.chat.slack.dispatch import Dispatch
 from cells.chat.slack.limits import Limits
 from cells.chat.slack.methods import all_methods
@@ -64,7 +64,7 @@ def chat(
         app=Archives(kept.before(api, bearers.require)),
         commands=commands(bearers, guard),
         admit=admit_workspace,
-        sessions=RtmSessions(clock, once, presences),
+        sessions=RtmSessions(clock, once, presences, watching),
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},

@@ -17,7 +17,7 @@ from cells.chat.domain.tokens.repository import Bearer
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.bodies import ClientGone, arguments_of, read_body
 from cells.chat.slack.call import Answer, Call, Origin
-from cells.chat.slack.errors import BodyTooLarge, InvalidArguments, UnknownMethod
+from cells.chat.slack.errors import BodyTooLarge, UnknownMethod
 from cells.chat.slack.limits import PLACE_LENGTH_MAX, Limits, RateLimited
 from cells.chat.slack.listing import LISTING, listing_of
 from cells.chat.slack.registry import Method

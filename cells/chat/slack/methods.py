@@ -12,28 +12,28 @@ from cells.chat.slack import (
     conversations,
     counts,
     dnd,
+    ephemerals,
     files,
     history,
-    ephemerals,
     marks,
+    permalinks,
     presence,
     profiles,
     reactions,
-    permalinks,
-    rtm,
-    search,
-    team,
     reminders,
-    usergroups,
+    rtm,
     scheduling,
-    users,
+    search,
     streams,
-)
+    team,
     unfurls,
+    usergroups,
+    users,
+)
+from cells.chat.slack.guarding import Guarding, Unguarded
 from cells.chat.slack.registry import Method, registry_of
 from chassis.clock import SystemClock
 
-from cells.chat.slack.guarding import Guarding, Unguarded
 NOWHERE = FileSettings()
 
 
@@ -43,10 +43,10 @@ def all_methods(
     intake: Intake | None = None,
     guard: Guarding | None = None,
 ) -> Mapping[str, Method]:
+    guard = guard or Unguarded()
     return registry_of(
         api.METHODS,
         team.METHODS,
-    guard = guard or Unguarded()
         users.METHODS,
         profiles.METHODS,
         presence.methods(presences or Presences(SystemClock())),
@@ -66,5 +66,5 @@ def all_methods(
         reactions.METHODS,
         reminders.METHODS,
         rtm.METHODS,
-    )
         search.methods(remembered=remembered),
+    )
