@@ -1,11 +1,12 @@
 """Files inside messages, as they are when the message is read: a message keeps what it was posted with, which ages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cells.chat.domain.files.events import Site, file_face, tombstone
+from cells.chat.domain.files.events import Site, file_face
+from cells.chat.domain.files.file import File
 from cells.chat.domain.files.repository import Files
 from cells.runtime.tenancy import TenantScope
 
@@ -19,5 +20,10 @@ async def hydrate(connection: AsyncConnection, scope: TenantScope, faces: Sequen
     site = Site(base, scope.workspace_id)
     for face in faces:
         if face.get("files"):
-            files = [found.get(file.get("id", "")) or file.get("id", "") for file in face["files"]]
-            face["files"] = [tombstone(file) if isinstance(file, str) else file_face(file, site) for file in files]
+            face["files"] = [_today(file, found, site) for file in face["files"] if isinstance(file, dict)]
+
+
+def _today(file: dict[str, Any], found: Mapping[str, File], site: Site) -> dict[str, Any]:
+    """A file that never was here is what an import says of it."""
+    known = found.get(file.get("id", ""))
+    return file_face(known, site) if known else file
