@@ -25,6 +25,7 @@ from cells.runtime.log import Tenants, WorkspaceLog
 from cells.runtime.tenancy import Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
 from cells.runtime.transfer import (
     TENANCY_TOPIC,
+    AttachmentService,
     CellService,
     Commands,
     Inspector,
@@ -40,7 +41,7 @@ from chassis.clock import Clock, SystemClock
 from chassis.errors import SettingsError
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
-from protos.cell.v1 import cell_pb2_grpc, transfer_pb2_grpc
+from protos.cell.v1 import attachments_pb2_grpc, cell_pb2_grpc, transfer_pb2_grpc
 
 STOP_GRACE_S = 2.0
 MakeWorkload = Callable[[Clock, Claims, Remembered, Shared], Workload]
@@ -157,6 +158,7 @@ async def _register(grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts
     cell = CellService(ownership, commands, Inspector(parts.database, parts.bus), sessions_of)
     cell_pb2_grpc.add_CellServicer_to_server(cell, grpc_server)
     transfer_pb2_grpc.add_TransferServicer_to_server(_transfer(parts, ownership), grpc_server)
+    attachments_pb2_grpc.add_AttachmentsServicer_to_server(_attachments(parts, ownership), grpc_server)
     ingress.register(grpc_server)
     healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
@@ -167,6 +169,11 @@ def _transfer(parts: Parts, ownership: Ownership) -> TransferService:
     url = parts.settings.owner_database_url
     owner = OwnerDatabase(url) if url else None
     return TransferService(Moves(owner, travelling(parts.workload.tables), ownership, parts.table.wake))
+
+
+def _attachments(parts: Parts, ownership: Ownership) -> AttachmentService:
+    settings, credential = parts.settings, credential_from_file(parts.settings.token_file)
+    return AttachmentService(parts.workload.attachments, ownership, lambda address: channel(address, credential, settings.tls))
 
 
 async def _heartbeat(parts: Parts, gateway: Gateway | None, port: int, credential: str, stack: AsyncExitStack) -> Heartbeat | None:

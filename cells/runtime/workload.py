@@ -183,9 +183,8 @@ that stores what came of it. What raises, or dies, is done again after a while."
 class Attachments(Protocol):
     """A workspace's bytes outside the database. A move copies them as they lie, under the same keys; a key is written once."""
 
-    @property
-    def place(self) -> str:
-        """Where they lie: cells that name the same place share it, and nothing is copied between them."""
+    async def place(self) -> str:
+        """Which store they lie in: cells that name the same one share it, and nothing is copied between them."""
 
     def list(self, workspace_id: WorkspaceId) -> AsyncIterator[tuple[str, int]]:
         """Keys and sizes in bytes."""

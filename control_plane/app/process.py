@@ -18,6 +18,7 @@ from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
 from control_plane.serving.admin import AdminService
+from control_plane.serving.attachment_doors import AttachmentDoors
 from control_plane.serving.audited import Auditor
 from control_plane.serving.callers import Callers
 from control_plane.serving.cell_creation import CellCreation
@@ -49,7 +50,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         cell_creation = CellCreation(registry, provisioner)
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
-        controller = Controller(registry, doors, SystemClock())
+        controller = Controller(registry, doors, SystemClock(), attachments=AttachmentDoors(doors))
         admin = AdminService(
             registry=registry,
             view=view,

@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.clock import Clock
 from chassis.errors import WaggleError
+from control_plane.moves.attachments import Attachments, NoAttachments
 from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch
 from control_plane.moves.rules import TABLE, gives_up, state_at
 from control_plane.moves.steps import RUN, Doors, Work, end_of, no_pause
@@ -46,6 +47,7 @@ class Controller:
     clock: Clock
     pause: Callable[[str], Awaitable[None]] = no_pause
     lease_s: float = LEASE_S
+    attachments: Attachments = field(default_factory=NoAttachments)
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _connections: dict[str, str] = field(default_factory=dict)
@@ -154,7 +156,8 @@ class Controller:
 
     async def _step(self, move: Move) -> Outcome:
         source, target = await self._cell(move.source), await self._cell(move.target)
-        return await RUN[move.step](Work(move, source, target, self.doors, self.clock, self._connections, self.pause))
+        work = Work(move, source, target, self.doors, self.clock, self._connections, self.pause, attachments=self.attachments)
+        return await RUN[move.step](work)
 
     async def _cell(self, name: str) -> Cell:
         return await self.registry.cells.require(name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from chassis.clock import Clock
+from control_plane.moves.attachments import WAIT_MS, Attachments, NoAttachments, bring_rest
 from control_plane.moves.digests import differing
 from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
 from control_plane.registry import Cell, Move, MoveState, MoveStep
@@ -56,6 +57,7 @@ class Work:
     connections: dict[str, str] = field(default_factory=dict)
     """How the other cell is reached, by move and publisher; never stored."""
     pause: Callable[[str], Awaitable[None]] = no_pause
+    attachments: Attachments = field(default_factory=NoAttachments)
 
     @property
     def key(self) -> dict[str, str]:
@@ -88,6 +90,8 @@ async def copy(work: Work) -> Outcome:
     request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source))
     reply = await work.say(work.target, "Copy", request)
     if reply.done:
+        if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
+            return Wait(0.02)
         return Done({"rows": max(reply.rows, work.move.facts.get("rows", 0))})
     return Wait(0.02 if reply.rows < 10_000 else 0.2, {"rows": reply.rows, "copy_problem": reply.problem})
 
@@ -115,6 +119,8 @@ async def arm(work: Work) -> Outcome:
     connection = (await work.publish(work.target)).connection
     await work.say(work.source, "Follow", transfer_pb2.FollowRequest(**work.key, connection=connection))
     await _lag_ms(work)
+    if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
+        return Wait(0.02)
     return Done()
 
 
@@ -139,6 +145,7 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     if seen.seq != sealed.seq:
         raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
     await _compare_frozen(work)
+    await bring_rest(work.attachments, work.move.workspace_id, giver, taker)
     await work.pause("seen")
     facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us}
     return Switch(taker.name, epoch + 1, facts)
@@ -208,7 +215,7 @@ async def _purge(work: Work, cell: Cell, *, forget: bool) -> Outcome:
     request = transfer_pb2.PurgeRequest(workspace_id=work.move.workspace_id, forget=forget)
     until_s = work.clock.monotonic_s() + PURGE_TURN_S
     while work.clock.monotonic_s() < until_s:
-        if (await work.say(cell, "Purge", request)).done:
+        if (await work.say(cell, "Purge", request)).done and await _cleared(work, cell):
             await _require_nothing_left(work)
             return Done()
         await asyncio.sleep(PURGE_PAUSE_S)
@@ -220,6 +227,11 @@ async def _require_nothing_left(work: Work) -> None:
         left = await work.say(cell, "Leftovers", transfer_pb2.LeftoversRequest())
         if mine := [name for name in left.names if work.move.id in name]:
             raise StepRefused(f"left in {cell.name}: {', '.join(mine)}")
+
+
+async def _cleared(work: Work, cell: Cell) -> bool:
+    home = work.target if cell is work.source else work.source
+    return await work.attachments.clear(work.move.workspace_id, cell, home)
 
 
 async def unfreeze(work: Work) -> Outcome:

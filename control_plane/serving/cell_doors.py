@@ -9,13 +9,14 @@ import grpc
 
 from control_plane.registry import Cell, Process
 from control_plane.serving.refusals import CellAway, CellRefused
-from protos.cell.v1 import cell_pb2_grpc, transfer_pb2_grpc
+from protos.cell.v1 import attachments_pb2_grpc, cell_pb2_grpc, transfer_pb2_grpc
 
 CHANNELS_MAX = 512
 CLOSE_GRACE_S = 5.0
 
 Stub: TypeAlias = "cell_pb2_grpc.CellAsyncStub"  # in quotes: a class of the stub file only
 TransferStub: TypeAlias = "transfer_pb2_grpc.TransferAsyncStub"
+AttachmentsStub: TypeAlias = "attachments_pb2_grpc.AttachmentsAsyncStub"
 T = TypeVar("T")
 
 _AWAY = frozenset(
@@ -46,8 +47,12 @@ class CellDoors:
         """The same for a move's verbs."""
         return await self._ask(cell, lambda line: what(transfer_pb2_grpc.TransferStub(line)))
 
+    async def ask_attachments(self, cell: Cell, what: Callable[["AttachmentsStub"], Awaitable[T]]) -> T:
+        """The same for the bytes that a move takes along."""
+        return await self._ask(cell, lambda line: what(attachments_pb2_grpc.AttachmentsStub(line)))
+
     async def _ask(self, cell: Cell, what: Callable[[grpc.aio.Channel], Awaitable[T]]) -> T:
-        process = _freshest(cell)
+        process = freshest(cell)
         try:
             return await what(self._channel(process.address))
         except grpc.aio.AioRpcError as error:
@@ -55,7 +60,7 @@ class CellDoors:
 
     async def stream(self, cell: Cell, what: Callable[["Stub"], AsyncIterable[T]]) -> AsyncIterator[T]:
         """The same for a verb that answers in pieces. A workspace that moves away meanwhile is CellAway: it is elsewhere soon."""
-        process = _freshest(cell)
+        process = freshest(cell)
         try:
             async for piece in what(cell_pb2_grpc.CellStub(self._channel(process.address))):
                 yield piece
@@ -89,7 +94,7 @@ def _sorted(cell: Cell, process: Process, error: grpc.aio.AioRpcError) -> CellRe
     return CellAway(f"cell {cell.name} at {process.address} failed: {error.code().name} {said}")
 
 
-def _freshest(cell: Cell) -> Process:
+def freshest(cell: Cell) -> Process:
     if not cell.processes:
         raise CellAway(f"cell {cell.name} has no process; none of it was ever heard of")
     return min(cell.processes, key=lambda process: process.heartbeat_age_s)

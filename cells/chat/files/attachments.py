@@ -13,9 +13,8 @@ PURGE_MAX = 200
 class StoredAttachments:
     store: ObjectStore
 
-    @property
-    def place(self) -> str:
-        return self.store.url
+    async def place(self) -> str:
+        return await self.store.identity()
 
     def list(self, workspace_id: WorkspaceId) -> AsyncIterator[tuple[str, int]]:
         return self.store.list(f"{workspace_id}/")

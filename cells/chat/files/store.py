@@ -4,6 +4,7 @@ A body passes in parts: at most PART_BYTES x PARTS_TOGETHER of it are in memory,
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from cells.chat.files.settings import FileSettings
@@ -22,6 +24,7 @@ PART_BYTES = 5 << 20
 PARTS_TOGETHER = 2
 CHUNK_BYTES = 128 << 10
 SIGNED_S = 300
+IDENTITY = "store-identity"
 NOWHERE = "memory://"
 """Where nothing is configured, and so nothing is put."""
 _STORE = "WAGGLE_CELL_FILES_STORE"
@@ -40,7 +43,6 @@ class ObjectStore:
         self._store = store
         self._folder = folder
         self.url = url
-        """Names the place: two cells with one url share it."""
         self.redirects = redirects
 
     def writing(self, key: str, mimetype: str = "application/octet-stream") -> AbstractAsyncContextManager[Writer]:
@@ -84,6 +86,15 @@ class ObjectStore:
         async for page in obstore.list(self._store, prefix=prefix, chunk_size=200):
             for found in page:
                 yield found["path"], found["size"]
+
+    async def identity(self) -> str:
+        """Of the store itself, kept in it: the same path on two machines is two stores, one bucket by two names is one."""
+        try:
+            with suppress(AlreadyExistsError):
+                await obstore.put_async(self._store, IDENTITY, secrets.token_hex(16).encode(), mode="create")
+            return bytes(await (await obstore.get_async(self._store, IDENTITY)).bytes_async()).decode()
+        except FileNotFoundError as error:
+            raise ObjectMissing(IDENTITY) from error
 
     async def sign(self, key: str) -> str:
         """An address of the store itself, good for SIGNED_S, for whoever holds it."""

@@ -1,5 +1,6 @@
 """The cell's side of ownership: what the control plane may ask of it."""
 
+from cells.runtime.transfer.attachments import AttachmentService
 from cells.runtime.transfer.commands import Commands
 from cells.runtime.transfer.inspection import Inspector
 from cells.runtime.transfer.moving import Moves, OwnerDatabase, TransferService, travelling
@@ -8,6 +9,7 @@ from cells.runtime.transfer.servicer import CellService
 
 __all__ = [
     "TENANCY_TOPIC",
+    "AttachmentService",
     "CellService",
     "Commands",
     "Inspector",
