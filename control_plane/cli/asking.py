@@ -30,10 +30,10 @@ class Admin:
 
     def __init__(self, stub: "AdminAsyncStub") -> None:
         self.stub = stub
-        self._metadata = (("waggle-actor", _typist()),)
+        self.metadata = (("waggle-actor", _typist()),)
 
     async def __call__(self, method: Callable[..., Awaitable[T]], request: object) -> T:
-        return await method(request, timeout=CALL_S_MAX, metadata=self._metadata)
+        return await method(request, timeout=CALL_S_MAX, metadata=self.metadata)
 
 
 def ask(home: Path, work: Callable[[Admin], Awaitable[T]]) -> T:

@@ -4,11 +4,11 @@ import typer
 
 from control_plane.cli.audits import audits
 from control_plane.cli.cells import cells
+from control_plane.cli.exchanges import workspaces
 from control_plane.cli.health import doctor, status
 from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
 from control_plane.cli.platforms import down, up
-from control_plane.cli.workspaces import workspaces
 
 
 def program() -> typer.Typer:

@@ -1,0 +1,1 @@
+"""Zip files in Slack's export format, read and written a piece at a time."""

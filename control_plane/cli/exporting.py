@@ -1,0 +1,72 @@
+"""waggle workspace export: pieces come from the workspace's cell and go into a zip file as they come."""
+
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from control_plane.cli.asking import Admin
+from control_plane.cli.carrying import exchange
+from control_plane.cli.errors import CliError
+from protos.exchange.v1 import exchange_pb2
+
+VERB = "workspace.export"
+COMPRESSION = 6
+NOTES_KEPT_MAX = 10_000
+
+
+@dataclass
+class Exported:
+    path: Path
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[dict[str, str]] = field(default_factory=list)
+    bytes: int = 0
+
+    def shown(self) -> dict[str, Any]:
+        return {"path": str(self.path), "bytes": self.bytes, "counts": self.counts, "notes": self.notes}
+
+
+async def export(admin: Admin, workspace: str, path: Path, *, without_files: bool, on_entry: Callable[[str], None]) -> Exported:
+    """The file is there when it is whole; until then it is `<name>.part`. Raises CliError."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
+            exported = await _fill(archive, _answers(admin, workspace, without_files), Exported(path), on_entry)
+        exported.bytes = part.stat().st_size
+        part.replace(path)
+    except OSError as error:
+        raise CliError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return exported
+
+
+async def _answers(admin: Admin, workspace: str, without_files: bool) -> AsyncIterator[exchange_pb2.ExportPiece]:
+    async def wanted() -> AsyncIterator[bytes]:
+        yield exchange_pb2.ExportWanted(without_files=without_files).SerializeToString()
+
+    async for body in exchange(admin, workspace, VERB, wanted()):
+        yield exchange_pb2.ExportPiece.FromString(body)
+
+
+async def _fill(
+    archive: zipfile.ZipFile, pieces: AsyncIterator[exchange_pb2.ExportPiece], exported: Exported, on_entry: Callable[[str], None]
+) -> Exported:
+    entry: IO[bytes] | None = None
+    try:
+        async for piece in pieces:
+            if piece.name:
+                if entry is not None:
+                    entry.close()
+                entry = archive.open(piece.name, "w", force_zip64=True)
+                on_entry(piece.name)
+            if piece.body and entry is not None:
+                entry.write(piece.body)
+            exported.counts |= dict(sorted(piece.counts.items()))
+            for note in piece.notes[: NOTES_KEPT_MAX - len(exported.notes)]:
+                exported.notes.append({"kind": note.kind, "what": note.what, "why": note.why})
+    finally:
+        if entry is not None:
+            entry.close()
+    return exported
