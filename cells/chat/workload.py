@@ -13,6 +13,8 @@ from cells.chat.domain.reminders.service import fire_reminder
 from cells.chat.domain.scheduled.service import DUE as SCHEDULED
 from cells.chat.domain.scheduled.service import send_scheduled
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
+from cells.chat.exchange.exporting import export_archive
+from cells.chat.exchange.importing import import_archive
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
 from cells.chat.slack.archives import Archives
@@ -64,6 +66,7 @@ def chat(
         app=Archives(kept.before(api, bearers.require)),
         commands=commands(bearers, guard),
         admit=admit_workspace,
+        exchanges={"workspace.import": import_archive, "workspace.export": export_archive},
         sessions=RtmSessions(clock, once, presences, watching),
         attendance=presences,
         lifespan=lifespan,
