@@ -55,11 +55,12 @@ async def _in_threads(past: Past, fresh: Mapping[Key, PastMessage], tally: Tally
     if wanted - roots.keys():
         roots |= await past.roots(sorted(wanted - roots.keys()))
     lost = [_tombstone(ChannelId(channel_id), ts_us) for channel_id, ts_us in sorted(wanted - roots.keys())]
+    folders = {each.message.channel_id: each.what.rpartition(" ")[0] for each in fresh.values()}
     for root in lost:
         tally.count("tombstones")
         tally.note(
             "message",
-            f"{root.channel_id} {show_ts(root.ts_us)}",
+            f"{folders[root.channel_id]} {show_ts(root.ts_us)}",
             "began a thread and is not in the export; a tombstone stands for it",
         )
     return lost + [_with_parent(each.message, roots) for each in fresh.values()]
