@@ -14,6 +14,8 @@ INVITE: ByKind = dict(WRITE)
 INVITE[ChannelKind.PUBLIC] = (*WRITE[ChannelKind.PUBLIC], "channels:write.invites")
 INVITE[ChannelKind.PRIVATE] = (*WRITE[ChannelKind.PRIVATE], "groups:write.invites")
 
+TOPIC: ByKind = {kind: (*scopes, f"{_PREFIXES[kind]}:write.topic") for kind, scopes in WRITE.items()}
+
 
 def any_of(by_kind: ByKind) -> tuple[str, ...]:
     """What a method accepts before the kind of conversation is known."""

@@ -55,6 +55,30 @@ class CantLeaveGeneral(DomainError):
     code = "cant_leave_general"
 
 
+class CantArchiveGeneral(DomainError):
+    code = "cant_archive_general"
+
+
+class AlreadyArchived(DomainError):
+    code = "already_archived"
+
+
+class NotArchived(DomainError):
+    code = "not_archived"
+
+
+class NoteTooLong(DomainError):
+    """A topic or a purpose of more than 250 characters."""
+
+    code = "too_long"
+
+
+class LastMember(DomainError):
+    """A private channel that its last member leaves would be nobody's."""
+
+    code = "last_member"
+
+
 class NotEnoughUsers(DomainError):
     code = "not_enough_users"
 

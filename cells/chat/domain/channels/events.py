@@ -4,6 +4,7 @@ from typing import Any
 
 from cells.chat.domain.channels.channel import Channel, ChannelKind
 from cells.chat.domain.payloads import payload_of
+from cells.chat.domain.roles.audience import FULL_MEMBERS
 from cells.chat.domain.timestamps import show_ts
 from cells.runtime.log import Event
 
@@ -13,12 +14,15 @@ JOINED = {
     ChannelKind.MPIM: "mpim_joined",
     ChannelKind.IM: "im_created",
 }
-LEFT = {ChannelKind.PUBLIC: "channel_left", ChannelKind.PRIVATE: "group_left", ChannelKind.MPIM: "mpim_close", ChannelKind.IM: "im_close"}
+LEFT = {ChannelKind.PUBLIC: "channel_left", ChannelKind.PRIVATE: "group_left"}
+_PREFIXES = {ChannelKind.PUBLIC: "channel", ChannelKind.PRIVATE: "group", ChannelKind.MPIM: "mpim", ChannelKind.IM: "im"}
 
 
-def channel_face(channel: Channel, team_id: str, viewer_id: str, *, is_member: bool) -> dict[str, Any]:
-    """What never depends on who looks, plus membership."""
+def channel_face(channel: Channel, team_id: str, viewer_id: str, *, is_member: bool, is_open: bool = True) -> dict[str, Any]:
+    """What never depends on who looks, plus membership, and whether a direct conversation is shown to the viewer."""
     face = _direct_face(channel, viewer_id) if channel.kind is ChannelKind.IM else _named_face(channel)
+    if channel.is_direct:
+        face["is_open"] = is_open
     face |= {
         "context_team_id": team_id,
         "is_shared": False,
@@ -27,15 +31,15 @@ def channel_face(channel: Channel, team_id: str, viewer_id: str, *, is_member: b
         "is_pending_ext_shared": False,
         "pending_shared": [],
         "is_member": is_member,
-        "topic": _note_face(channel.topic, channel),
-        "purpose": _note_face(channel.purpose, channel),
-        "previous_names": [],
+        "topic": _note_face(channel.topic, channel.topic_by, channel.topic_us),
+        "purpose": _note_face(channel.purpose, channel.purpose_by, channel.purpose_us),
+        "previous_names": list(channel.previous_names),
     }
     return face
 
 
 def channel_created(channel: Channel) -> Event:
-    """Told to everyone; a private channel is created in silence."""
+    """Told to everyone but guests; a private channel is created in silence."""
     shown = {
         "id": channel.channel_id,
         "name": channel.name,
@@ -45,7 +49,7 @@ def channel_created(channel: Channel) -> Event:
         "creator": channel.creator_id,
     }
     fields = {"type": "channel_created", "channel": shown, "event_ts": show_ts(channel.created_us)}
-    return Event("channel_created", ("*",), payload_of(fields))
+    return Event("channel_created", (FULL_MEMBERS,), payload_of(fields))
 
 
 def channel_joined(channel: Channel, team_id: str, user_id: str, now_us: int) -> Event:
@@ -61,6 +65,39 @@ def channel_left(channel: Channel, user_id: str, now_us: int) -> Event:
     kind = LEFT[channel.kind]
     fields = {"type": kind, "channel": channel.channel_id, "user": user_id, "event_ts": show_ts(now_us)}
     return Event(kind, (user_id,), payload_of(fields))
+
+
+def channel_archived(channel: Channel, user_id: str, now_us: int, *, again: bool = False) -> Event:
+    """`again`: it is in use again (https://api.slack.com/events/channel_archive, .../channel_unarchive)."""
+    kind = f"{_PREFIXES[channel.kind]}_{'unarchive' if again else 'archive'}"
+    fields = {"type": kind, "channel": channel.channel_id, "user": user_id, "event_ts": show_ts(now_us)}
+    return Event(kind, _known_to(channel), payload_of(fields))
+
+
+def channel_renamed(channel: Channel, now_us: int) -> Event:
+    """https://api.slack.com/events/channel_rename"""
+    kind = f"{_PREFIXES[channel.kind]}_rename"
+    shown = {
+        "id": channel.channel_id,
+        "name": channel.name,
+        "name_normalized": channel.name,
+        "created": channel.created_us // 1_000_000,
+        "is_channel": channel.kind is ChannelKind.PUBLIC,
+        "is_mpim": False,
+    }
+    return Event(kind, _known_to(channel), payload_of({"type": kind, "channel": shown, "event_ts": show_ts(now_us)}))
+
+
+def direct_closed(channel: Channel, user_id: str, now_us: int, *, again: bool = False) -> Event:
+    """Told to the user alone, who hears the conversation as before. `again`: it is open again (https://api.slack.com/events/im_close)."""
+    kind = f"{_PREFIXES[channel.kind]}_{'open' if again else 'close'}"
+    fields = {"type": kind, "user": user_id, "channel": channel.channel_id, "event_ts": show_ts(now_us)}
+    return Event(kind, (user_id,), payload_of(fields))
+
+
+def _known_to(channel: Channel) -> tuple[str, ...]:
+    """Its members; a public channel's name and end are everyone's, guests left out."""
+    return (FULL_MEMBERS, channel.channel_id) if channel.kind is ChannelKind.PUBLIC else (channel.channel_id,)
 
 
 def _named_face(channel: Channel) -> dict[str, Any]:
@@ -91,7 +128,6 @@ def _direct_face(channel: Channel, viewer_id: str) -> dict[str, Any]:
         "is_im": True,
         "is_mpim": False,
         "is_private": True,
-        "is_open": True,
         "is_user_deleted": False,
         "user": others[0] if others else viewer_id,
         "created": channel.created_us // 1_000_000,
@@ -101,7 +137,6 @@ def _direct_face(channel: Channel, viewer_id: str) -> dict[str, Any]:
     }
 
 
-def _note_face(value: str, channel: Channel) -> dict[str, Any]:
-    """A topic or a purpose; both are set when the channel is made, so far."""
-    set_by, set_at = (channel.creator_id, channel.created_us // 1_000_000) if value else ("", 0)
-    return {"value": value, "creator": set_by, "last_set": set_at}
+def _note_face(value: str, set_by: str, set_us: int) -> dict[str, Any]:
+    """A topic or a purpose."""
+    return {"value": value, "creator": set_by, "last_set": set_us // 1_000_000}

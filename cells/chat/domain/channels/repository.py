@@ -4,6 +4,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.channel import Channel, ChannelKind, Standing
+from cells.chat.domain.roles.guests import IS_GUEST
 from cells.runtime.tenancy import TenantScope
 
 
@@ -50,8 +51,45 @@ class Channels:
                 "topic": channel.topic,
                 "purpose": channel.purpose,
                 "people": channel.people,
+                "topic_by": channel.topic_by,
+                "topic_us": channel.topic_us,
+                "purpose_by": channel.purpose_by,
+                "purpose_us": channel.purpose_us,
             },
         )
+
+    async def change(self, channel: Channel) -> None:
+        """Its name, topic and purpose, and whether it is archived."""
+        values = {
+            "w": self._workspace,
+            "id": channel.channel_id,
+            "name": channel.name,
+            "previous": ",".join(channel.previous_names),
+            "archived": channel.archived,
+            "topic": channel.topic,
+            "topic_by": channel.topic_by,
+            "topic_us": channel.topic_us,
+            "purpose": channel.purpose,
+            "purpose_by": channel.purpose_by,
+            "purpose_us": channel.purpose_us,
+            "updated": channel.updated_us,
+        }
+        await self._connection.execute(_CHANGE, values)
+
+    async def page_of(
+        self, whose: str, viewer_id: str, kinds: Sequence[ChannelKind], after_id: str, limit: int, *, with_archived: bool
+    ) -> list[Standing]:
+        """What `whose` is in and the viewer may know of, as the viewer stands to it, in the order of ids; at most `limit`."""
+        values = {
+            "w": self._workspace,
+            "whose": whose,
+            "u": viewer_id,
+            "kinds": [str(kind) for kind in kinds],
+            "after": after_id,
+            "n": limit,
+            "old": with_archived,
+        }
+        return [_standing_of(row) for row in await self._connection.execute(_LIST_OF, values)]
 
 
 def _standing_of(row: Row[tuple[object, ...]]) -> Standing:
@@ -67,25 +105,43 @@ def _standing_of(row: Row[tuple[object, ...]]) -> Standing:
         row.topic,
         row.purpose,
         row.people,
+        row.topic_by,
+        row.topic_us,
+        row.purpose_by,
+        row.purpose_us,
+        tuple(row.previous_names.split(",")) if row.previous_names else (),
     )
-    return Standing(channel, row.last_read_us is not None, row.last_read_us or 0)
+    is_member = row.last_read_us is not None
+    is_open = not row.closed_us or row.latest_us > row.closed_us
+    return Standing(channel, is_member, row.last_read_us or 0, is_open=is_open, is_guest=row.is_guest)
 
 
-_COLUMNS = "c.channel_id, c.kind, c.name, c.creator_id, c.created_us, c.updated_us, c.archived, c.is_general, c.topic, c.purpose, c.people"
-_SEEN_BY = (
-    f"SELECT {_COLUMNS}, m.last_read_us%s FROM channels c"  # noqa: S608 - columns of ours
-    " LEFT JOIN members m ON m.workspace_id = c.workspace_id AND m.channel_id = c.channel_id AND m.user_id = :u"
-    " WHERE c.workspace_id = :w"
+_COLUMNS = (
+    "c.channel_id, c.kind, c.name, c.creator_id, c.created_us, c.updated_us, c.archived, c.is_general, c.topic, c.purpose, c.people,"
+    " c.topic_by, c.topic_us, c.purpose_by, c.purpose_us, c.previous_names, c.latest_us"
 )
-_GET = text(f"{_SEEN_BY % ''} AND c.channel_id = :id")
-_LIST = text(
-    f"{_SEEN_BY % ', c.num_members'} AND c.channel_id > :after AND c.kind = ANY(CAST(:kinds AS text[]))"
-    " AND (c.kind = 'public_channel' OR m.user_id IS NOT NULL)"
-    " AND (:old OR NOT c.archived) ORDER BY c.channel_id LIMIT :n"
+_MINE = "LEFT JOIN members m ON m.workspace_id = c.workspace_id AND m.channel_id = c.channel_id AND m.user_id = :u"
+_SEEN = f"SELECT {_COLUMNS}, c.num_members, m.last_read_us, m.closed_us, {IS_GUEST.format(user=':u')} AS is_guest"
+_PAGE = (
+    " AND c.kind = ANY(CAST(:kinds AS text[])) AND (m.user_id IS NOT NULL OR (c.kind = 'public_channel'"
+    f" AND NOT {IS_GUEST.format(user=':u')})) AND (:old OR NOT c.archived)"
+)
+_GET = text(f"{_SEEN} FROM channels c {_MINE} WHERE c.workspace_id = :w AND c.channel_id = :id")
+_LIST = text(f"{_SEEN} FROM channels c {_MINE} WHERE c.workspace_id = :w AND c.channel_id > :after{_PAGE} ORDER BY c.channel_id LIMIT :n")
+# The order is that of the members' index, so a page ends where it is full however many channels there are.
+_LIST_OF = text(
+    f"{_SEEN} FROM members o JOIN channels c ON c.workspace_id = :w AND c.channel_id = o.channel_id {_MINE}"
+    f" WHERE o.workspace_id = :w AND o.user_id = :whose AND o.channel_id > :after{_PAGE} ORDER BY o.channel_id LIMIT :n"
 )
 _BY_NAME = text("SELECT channel_id FROM channels WHERE workspace_id = :w AND name = :name AND people = ''")
 _BY_PEOPLE = text("SELECT channel_id FROM channels WHERE workspace_id = :w AND people = :people AND people <> ''")
 _INSERT = text(
     "INSERT INTO channels (workspace_id, channel_id, kind, name, creator_id, created_us, updated_us, archived, is_general, topic,"
-    " purpose, people) VALUES (:w, :id, :kind, :name, :creator, :created, :updated, :archived, :general, :topic, :purpose, :people)"
+    " purpose, people, topic_by, topic_us, purpose_by, purpose_us) VALUES (:w, :id, :kind, :name, :creator, :created, :updated,"
+    " :archived, :general, :topic, :purpose, :people, :topic_by, :topic_us, :purpose_by, :purpose_us)"
+)
+_CHANGE = text(
+    "UPDATE channels SET name = :name, previous_names = :previous, archived = :archived, topic = :topic, topic_by = :topic_by,"
+    " topic_us = :topic_us, purpose = :purpose, purpose_by = :purpose_by, purpose_us = :purpose_us, updated_us = :updated"
+    " WHERE workspace_id = :w AND channel_id = :id"
 )

@@ -58,4 +58,8 @@ def channel_of(new: NewChannel, name: str, now_us: int, people: str = "") -> Cha
         topic=new.topic,
         purpose=new.purpose,
         people=people,
+        topic_by=new.creator_id if new.topic else "",
+        topic_us=now_us if new.topic else 0,
+        purpose_by=new.creator_id if new.purpose else "",
+        purpose_us=now_us if new.purpose else 0,
     )

@@ -3,6 +3,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.roles.audience import FULL_MEMBERS
+from cells.chat.domain.roles.role import Role
 from cells.runtime.tenancy import TenantScope
 
 
@@ -28,10 +30,26 @@ class Members:
         rows = await self._connection.execute(_CHANNELS_OF, {"w": self._workspace, "u": user_id})
         return [row.channel_id for row in rows]
 
-    async def channels_of_active(self, user_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-        """Of each of these users, as far as there is one who is not deactivated."""
-        rows = await self._connection.execute(_CHANNELS_OF_ACTIVE, {"w": self._workspace, "u": list(user_ids)})
-        return {row.user_id: frozenset(row.channels) for row in rows}
+    async def groups_of_active(self, user_ids: Sequence[str]) -> dict[str, frozenset[str]]:
+        """What each of these users hears, as far as there is one who is not deactivated: their channels, and all but guests what is
+        said of public ones.
+        """
+        rows = await self._connection.execute(_GROUPS_OF_ACTIVE, {"w": self._workspace, "u": list(user_ids)})
+        return {row.user_id: frozenset(row.channels) | (frozenset() if Role(row.role).is_guest else {FULL_MEMBERS}) for row in rows}
+
+    async def sharing(self, user_id: str, others: Sequence[str]) -> frozenset[str]:
+        """Those of `others` that are in a conversation with the user."""
+        rows = await self._connection.execute(_SHARING, {"w": self._workspace, "u": user_id, "o": list(others)})
+        return frozenset(row.user_id for row in rows)
+
+    async def named_channels_of(self, user_ids: Sequence[str]) -> dict[str, int]:
+        """How many channels with names each of these users is in that are not archived; absent: none."""
+        rows = await self._connection.execute(_NAMED, {"w": self._workspace, "u": list(user_ids)})
+        return {row.user_id: row.channels for row in rows}
+
+    async def change_closed(self, channel_id: str, user_id: str, closed_us: int) -> None:
+        """0: open."""
+        await self._connection.execute(_CLOSE, {"w": self._workspace, "c": channel_id, "u": user_id, "at": closed_us})
 
     async def insert(self, channel_id: str, user_ids: Sequence[str], now_us: int) -> None:
         await self._connection.execute(_INSERT, {"w": self._workspace, "c": channel_id, "u": list(user_ids), "at": now_us})
@@ -44,10 +62,21 @@ _LIST = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id
 _COUNT = text("SELECT num_members FROM channels WHERE workspace_id = :w AND channel_id = :c")
 _AMONG = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = ANY(CAST(:u AS text[]))")
 _CHANNELS_OF = text("SELECT channel_id FROM members WHERE workspace_id = :w AND user_id = :u")
-_CHANNELS_OF_ACTIVE = text(
-    "SELECT u.user_id, ARRAY(SELECT m.channel_id FROM members m WHERE m.workspace_id = :w AND m.user_id = u.user_id) AS channels"
+_GROUPS_OF_ACTIVE = text(
+    "SELECT u.user_id, u.role, ARRAY(SELECT m.channel_id FROM members m WHERE m.workspace_id = :w AND m.user_id = u.user_id) AS channels"
     " FROM users u WHERE u.workspace_id = :w AND u.user_id = ANY(CAST(:u AS text[])) AND NOT u.deleted"
 )
+_SHARING = text(
+    "SELECT o AS user_id FROM unnest(CAST(:o AS text[])) AS o WHERE EXISTS (SELECT 1 FROM members mine JOIN members theirs"
+    " ON theirs.workspace_id = :w AND theirs.channel_id = mine.channel_id AND theirs.user_id = o"
+    " WHERE mine.workspace_id = :w AND mine.user_id = :u)"
+)
+_NAMED = text(
+    "SELECT m.user_id, count(*) AS channels FROM members m"
+    " JOIN channels c ON c.workspace_id = :w AND c.channel_id = m.channel_id AND c.people = '' AND NOT c.archived"
+    " WHERE m.workspace_id = :w AND m.user_id = ANY(CAST(:u AS text[])) GROUP BY m.user_id"
+)
+_CLOSE = text("UPDATE members SET closed_us = :at WHERE workspace_id = :w AND channel_id = :c AND user_id = :u")
 # The channel's own count goes with them, in the same statement: counting 50,000 members to show a number takes 10 ms each time.
 _INSERT = text(
     "WITH joined AS (INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"

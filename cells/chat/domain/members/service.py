@@ -1,15 +1,24 @@
-"""Coming in, being asked in, going out. Each is a change: applied under the fence, announced in the same transaction."""
+"""Coming in, going out, being sent out. Each is a change: applied under the fence, announced in the same transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cells.chat.domain.channels.channel import Channel, ChannelKind, Standing
-from cells.chat.domain.channels.errors import CantLeaveGeneral, ChannelArchived, ChannelNotFound, NotInChannel, WrongChannelType
+from cells.chat.domain.channels.errors import (
+    CantLeaveGeneral,
+    ChannelArchived,
+    ChannelNotFound,
+    LastMember,
+    NotInChannel,
+    WrongChannelType,
+)
 from cells.chat.domain.channels.events import channel_joined, channel_left
 from cells.chat.domain.channels.repository import Channels
-from cells.chat.domain.members.errors import AlreadyInChannel, CantInviteSelf, NoUserToInvite
+from cells.chat.domain.members.errors import CantKickFromGeneral, CantKickSelf
 from cells.chat.domain.members.events import member_joined, member_left
 from cells.chat.domain.members.repository import Members
+from cells.chat.domain.roles.actions import Action, require_may
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.users.errors import UserNotFound
 from cells.chat.domain.users.repository import Users
 from cells.runtime.log import Transaction
@@ -56,42 +65,36 @@ class LeaveChannel:
             raise ChannelArchived
         if not standing.is_member:
             return False
-        await Members(tx.connection, tx.scope).remove(channel.channel_id, self.user_id)
-        now_us = tx.next_ts_us()
-        tx.append(member_left(channel, tx.scope.workspace_id, self.user_id, now_us))
-        tx.append(channel_left(channel, self.user_id, now_us))
+        if channel.kind is ChannelKind.PRIVATE and await Members(tx.connection, tx.scope).count(self.channel_id) == 1:
+            raise LastMember
+        await remove_member(tx, channel, self.user_id)
         return True
 
 
 @dataclass(frozen=True, slots=True)
-class InviteToChannel:
+class KickFromChannel:
     channel_id: str
     user_id: UserId
-    invited: tuple[str, ...]
+    role: Role
+    kicked_id: str
 
-    async def apply(self, tx: Transaction) -> Channel:
-        channel = (await self._require_host(tx)).channel
-        if not self.invited:
-            raise NoUserToInvite
-        if self.user_id in self.invited:
-            raise CantInviteSelf
-        people = await Users(tx.connection, tx.scope).get_many(self.invited)
-        if any(invited not in people or people[invited].deleted for invited in self.invited):
-            raise UserNotFound
-        if await Members(tx.connection, tx.scope).among(channel.channel_id, self.invited):
-            raise AlreadyInChannel
-        await add_members(tx, channel, self.invited, inviter_id=self.user_id)
-        return channel
-
-    async def _require_host(self, tx: Transaction) -> Standing:
+    async def apply(self, tx: Transaction) -> None:
         standing = await require_visible(tx, self.channel_id, self.user_id)
-        if standing.channel.is_direct:
+        channel = standing.channel
+        if channel.is_direct:
             raise WrongChannelType
         if not standing.is_member:
             raise NotInChannel
-        if standing.channel.archived:
-            raise ChannelArchived
-        return standing
+        require_may(self.role, Action.KICK_FROM_PUBLIC if channel.kind is ChannelKind.PUBLIC else Action.KICK_FROM_PRIVATE)
+        if self.kicked_id == self.user_id:
+            raise CantKickSelf
+        if channel.is_general:
+            raise CantKickFromGeneral
+        if await Users(tx.connection, tx.scope).get(self.kicked_id) is None:
+            raise UserNotFound
+        if not await Members(tx.connection, tx.scope).among(self.channel_id, [self.kicked_id]):
+            raise NotInChannel
+        await remove_member(tx, channel, self.kicked_id)
 
 
 async def require_visible(tx: Transaction, channel_id: str, user_id: str) -> Standing:
@@ -109,3 +112,11 @@ async def add_members(tx: Transaction, channel: Channel, user_ids: Sequence[str]
         tx.append(channel_joined(channel, tx.scope.workspace_id, user_id, now_us))
         if not channel.is_direct:
             tx.append(member_joined(channel, tx.scope.workspace_id, user_id, inviter_id, now_us))
+
+
+async def remove_member(tx: Transaction, channel: Channel, user_id: str) -> None:
+    """Take the member out and say so: to the channel first, then to the user, whose sessions hear it no longer."""
+    await Members(tx.connection, tx.scope).remove(channel.channel_id, user_id)
+    now_us = tx.next_ts_us()
+    tx.append(member_left(channel, tx.scope.workspace_id, user_id, now_us))
+    tx.append(channel_left(channel, user_id, now_us))

@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.roles.errors import (
+    NotAnAdmin,
     NotAuthorized,
     PermissionDenied,
     RestrictedAction,
@@ -40,6 +41,9 @@ class Action(Enum):
     EDIT_BOOKMARKS = auto()
     MANAGE_USER_GROUPS = auto()
     DELETE_MESSAGE_OF_OTHERS = auto()
+    MANAGE_PEOPLE = auto()
+    """Invite, switch off and on, change roles, make tokens, end sessions."""
+    MANAGE_EMOJI = auto()
     DELETE_FILE_OF_OTHERS = auto()
 
 
@@ -55,13 +59,15 @@ RULES: Mapping[Action, Rule] = {
     Action.UNARCHIVE: Rule(FULL, UserIsRestricted),
     Action.RENAME_CHANNEL_OF_OTHERS: Rule(ADMINS, NotAuthorized),
     Action.SET_TOPIC: Rule(FULL, UserIsRestricted),
-    Action.LEAVE: Rule(EVERY - {Role.SINGLE_GUEST}, UserIsUltraRestricted),
+    Action.LEAVE: Rule(EVERY - {Role.SINGLE_GUEST}, UserIsRestricted),
     Action.INVITE: Rule(FULL, UserIsRestricted),
     Action.KICK_FROM_PUBLIC: Rule(ADMINS | {Role.BOT}),
     Action.KICK_FROM_PRIVATE: Rule(FULL),
     Action.EDIT_BOOKMARKS: Rule(FULL, PermissionDenied),
     Action.MANAGE_USER_GROUPS: Rule(PEOPLE, PermissionDenied),
     Action.DELETE_MESSAGE_OF_OTHERS: Rule(ADMINS),
+    Action.MANAGE_PEOPLE: Rule(ADMINS, NotAnAdmin),
+    Action.MANAGE_EMOJI: Rule(PEOPLE, NotAnAdmin),
     Action.DELETE_FILE_OF_OTHERS: Rule(ADMINS),
 }
 
@@ -71,7 +77,10 @@ def may(role: Role, action: Action) -> bool:
 
 
 def require_may(role: Role, action: Action) -> None:
-    """Raises the rule's refusal."""
+    """Raises the rule's refusal; to a guest of one channel a restriction has a word of its own."""
     rule = RULES[action]
-    if role not in rule.may:
-        raise rule.refusal
+    if role in rule.may:
+        return
+    if rule.refusal is UserIsRestricted and role is Role.SINGLE_GUEST:
+        raise UserIsUltraRestricted
+    raise rule.refusal

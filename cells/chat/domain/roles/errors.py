@@ -35,3 +35,9 @@ class PermissionDenied(DomainError):
     """The word of bookmarks and user groups."""
 
     code = "permission_denied"
+
+
+class NotAnAdmin(DomainError):
+    """The word of admin.*."""
+
+    code = "not_an_admin"

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.mentions.parsing import EVERYONE_TARGETS
+from cells.chat.domain.roles.guests import IS_GUEST
 from cells.chat.domain.unread.counts import COUNT_MAX, Counts, Line, Place, ReadState
 from cells.runtime.tenancy import TenantScope
 
@@ -74,10 +75,11 @@ class Unread:
 
 
 _PLACES = text(
-    "SELECT c.channel_id, r.u, c.kind, c.latest_us, m.joined_us, m.last_read_us"
+    "SELECT c.channel_id, r.u, c.kind, c.latest_us, m.joined_us, m.last_read_us"  # noqa: S608 - columns of ours
     " FROM unnest(CAST(:c AS text[]), CAST(:u AS text[])) AS r(c, u)"
     " JOIN channels c ON c.workspace_id = :w AND c.channel_id = r.c"
     " LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = r.c AND m.user_id = r.u"
+    f" WHERE m.user_id IS NOT NULL OR NOT {IS_GUEST.format(user='r.u')}"
 )
 # A lateral sub-select with a limit: PostgreSQL reads the index from the floor on and stops, and visits no older partition.
 _UNREAD = (
