@@ -1,5 +1,6 @@
 """Each method's own error words, each shown once. Every showing is called `_`: the register keeps it."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,11 +9,19 @@ from tests.slice.chat_world import Reply, World, refuses
 NOWHERE = "C0000000000"
 NEVER = "1000000000.000001"
 HISTORIES = ("conversations.history", "conversations.replies")
-DRAFTS = ("chat.postMessage", "chat.update")
+DRAFTS = ("chat.postMessage", "chat.update", "chat.scheduleMessage", "chat.postEphemeral")
+NOT_WHOLE = ("chat.update", "chat.postEphemeral")
+"""Their word for what is too large is another."""
 BY_CHANNEL = (
     *HISTORIES,
     *DRAFTS,
     "chat.delete",
+    "chat.deleteScheduledMessage",
+    "chat.getPermalink",
+    "chat.meMessage",
+    "chat.startStream",
+    "chat.appendStream",
+    "chat.stopStream",
     "conversations.info",
     "conversations.invite",
     "conversations.join",
@@ -29,6 +38,11 @@ BY_CHANNEL = (
 async def try_(world: World, method: str, **arguments: Any) -> Reply:
     """As the owner, with everything any method wants unless it is given."""
     defaults = {"channel": world.dev, "ts": world.ts, "timestamp": world.ts, "text": "x", "name": "smile", "users": world.ann.user_id}
+    defaults |= {"message_ts": world.ts, "scheduled_message_id": "Q0", "post_at": str(int(time.time()) + 3_600)}
+    if method.endswith("Stream"):
+        defaults |= {"markdown_text": "x"}
+    if method == "chat.postEphemeral":
+        defaults["user"] = world.bot.user_id
     return await world.owner.call(method, **{**defaults, **arguments})
 
 
@@ -38,6 +52,8 @@ async def _(world: World, method: str) -> Reply:
     globex = await world.chat.found("globex")
     replies = [await try_(world, method, channel=channel) for channel in (NOWHERE, globex.general, "", "nowhere")]
     arguments = {"channel": world.hidden, "ts": world.ts, "timestamp": world.ts, "text": "x", "name": "smile", "users": world.bot.user_id}
+    arguments |= {"message_ts": world.ts, "scheduled_message_id": "Q0", "post_at": str(int(time.time()) + 3_600), "user": "U0000000000"}
+    arguments |= {"markdown_text": "x"} if method.endswith("Stream") else {}
     replies.append(await world.ann.call(method, **arguments))
     expected = [r for r in replies if r != replies[0]]
     # conversations.open and reactions take an empty channel for none given
@@ -92,14 +108,16 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, ts="x")
 
 
-@refuses("no_text", *DRAFTS)
+@refuses("no_text", *DRAFTS, "chat.meMessage")
 async def _(world: World, method: str) -> Reply:
     return await try_(world, method, text="")
 
 
-@refuses("msg_too_long", *DRAFTS)
+@refuses("msg_too_long", *DRAFTS, "chat.meMessage")
 async def _(world: World, method: str) -> Reply:
-    assert (await try_(world, method, text="ü" * 40_000))["ok"]
+    if method != "chat.postEphemeral":
+        assert (await try_(world, method, text="ü" * 40_000))["ok"]
+    assert (await try_(world, method, text="", markdown_text="x" * 12_001))["error"] in ("msg_too_long", "no_text")
     head = await world.acme.head()
     reply = await try_(world, method, text="x" * 40_001)
     assert await world.acme.head() == head
@@ -123,11 +141,14 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, blocks={"type": "divider"})
 
 
-@refuses("msg_blocks_too_long", "chat.postMessage")
+LONG = [{"type": "section", "text": {"type": "plain_text", "text": "x" * 3_000}}] * 34
+
+
+@refuses("msg_blocks_too_long", "chat.postMessage", "chat.scheduleMessage")
 async def _(world: World, method: str) -> Reply:
-    blocks = [{"type": "section", "x": "x" * 100_000}]
-    assert (await try_(world, "chat.update", blocks=blocks))["error"] == "invalid_blocks"
-    return await try_(world, method, blocks=blocks)
+    for other in NOT_WHOLE:
+        assert (await try_(world, other, blocks=LONG))["error"] == "invalid_blocks"
+    return await try_(world, method, blocks=LONG)
 
 
 @refuses("too_many_attachments", *DRAFTS)
@@ -135,14 +156,14 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, attachments=[{}] * 101)
 
 
-@refuses("invalid_attachments", "chat.update")
+@refuses("invalid_attachments", *NOT_WHOLE)
 async def _(world: World, method: str) -> Reply:
-    return await try_(world, method, attachments=[{"text": "x" * 100_000}])
+    return await try_(world, method, attachments=[{"text": "x" * 30_000}] * 4)
 
 
-@refuses("attachment_payload_limit_exceeded", "chat.postMessage")
+@refuses("attachment_payload_limit_exceeded", "chat.postMessage", "chat.scheduleMessage")
 async def _(world: World, method: str) -> Reply:
-    return await try_(world, method, attachments=[{"text": "x" * 100_000}])
+    return await try_(world, method, attachments=[{"text": "x" * 30_000}] * 4)
 
 
 @refuses("invalid_metadata_format", *DRAFTS)
@@ -156,22 +177,33 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method, metadata={"event_type": "x", "event_payload": {"x": "x" * 16_000}})
 
 
-@refuses("not_in_channel", "chat.postMessage")
+@refuses("not_in_channel", "chat.postMessage", "chat.meMessage", "chat.scheduleMessage", "chat.postEphemeral", "chat.startStream")
 async def _(world: World, method: str) -> Reply:
-    return await world.ann.call(method, channel=world.dev, text="x")
+    later = str(int(time.time()) + 3_600)
+    return await world.ann.call(method, channel=world.dev, text="x", post_at=later, user=world.bot.user_id)
 
 
-@refuses("cannot_reply_to_message", "chat.postMessage")
+@refuses("cannot_reply_to_message", "chat.postMessage", "chat.postEphemeral", "chat.startStream")
 async def _(world: World, method: str) -> Reply:
     return await try_(world, method, thread_ts=NEVER)
 
 
-@refuses("message_not_found", "chat.update", "chat.delete", "reactions.add", "reactions.remove", "reactions.get")
+@refuses(
+    "message_not_found",
+    "chat.update",
+    "chat.delete",
+    "chat.getPermalink",
+    "chat.appendStream",
+    "chat.stopStream",
+    "reactions.add",
+    "reactions.remove",
+    "reactions.get",
+)
 async def _(world: World, method: str) -> Reply:
     globex = await world.chat.found("globex")
     foreign = (await globex.owner.call("chat.postMessage", channel=globex.general, text="x"))["ts"]
     for ts in (NEVER, foreign):
-        reply = await try_(world, method, ts=ts, timestamp=ts)
+        reply = await try_(world, method, ts=ts, timestamp=ts, message_ts=ts)
         assert reply["error"] == "message_not_found"
     return reply
 
@@ -186,7 +218,17 @@ async def _(world: World, method: str) -> Reply:
     return await try_(world, method)
 
 
-@refuses("is_archived", "chat.postMessage", "reactions.add", "conversations.leave", "conversations.invite")
+@refuses(
+    "is_archived",
+    "chat.postMessage",
+    "chat.meMessage",
+    "chat.scheduleMessage",
+    "chat.postEphemeral",
+    "chat.startStream",
+    "reactions.add",
+    "conversations.leave",
+    "conversations.invite",
+)
 async def _(world: World, method: str) -> Reply:
     await world.archive(world.dev)
     return await try_(world, method)

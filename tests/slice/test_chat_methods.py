@@ -5,7 +5,7 @@ import pytest
 from cells.chat.slack.methods import all_methods
 from tests.harness.chat import a_chat
 from tests.harness.databases import FreshDatabase
-from tests.slice import chat_conversations, chat_presence, chat_refusals  # noqa: F401 - they fill the register
+from tests.slice import chat_conversations, chat_messages, chat_presence, chat_refusals  # noqa: F401 - they fill the register
 from tests.slice.chat_world import REFUSALS, SUCCESSES, Reply, World, a_world, succeeds
 
 pytestmark = pytest.mark.anyio
@@ -153,7 +153,7 @@ async def post(world: World) -> Reply:
     assert reply["channel"] == world.dev and reply["message"]["bot_id"].startswith("B") and reply["message"]["ts"] == reply["ts"]
     direct = await world.owner.call("chat.postMessage", channel=world.ann.user_id, text="psst")
     assert direct["channel"].startswith("D")
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}}]
+    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "x"}, "block_id": "b"}]
     rich = (await world.owner.json("chat.postMessage", {"channel": world.dev, "blocks": blocks, "attachments": [{"text": "a"}]})).json
     assert rich["message"]["blocks"] == blocks and rich["message"]["attachments"] == [{"text": "a", "id": 1}]
     return rich

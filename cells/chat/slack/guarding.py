@@ -2,18 +2,18 @@
 
 from typing import Protocol
 
-from cells.chat.domain.abuse.errors import Flooding, SlowDown
+from cells.chat.domain.abuse.errors import Flooding
 from cells.chat.domain.abuse.guard import Said
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.plans.errors import MessageLimitExceeded
 from cells.runtime.workload import Tenant
 
-GUARD_ERRORS = (SlowDown, Flooding, MessageLimitExceeded)
+GUARD_ERRORS = (Flooding, MessageLimitExceeded)
 
 
 class Guarding(Protocol):
     async def admit(self, tenant: Tenant, said: Said) -> None:
-        """Raises each of `GUARD_ERRORS`."""
+        """Raises each of `GUARD_ERRORS`, and SlowDown."""
 
 
 class Unguarded:
