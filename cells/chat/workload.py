@@ -49,7 +49,7 @@ def chat(
     kept = filing(files or FileSettings(), clock)
     guard = Guard(clock)
     watching = guard if rate_limits else None
-    api = Dispatch(all_methods(remembered, presences, kept.intake, watching), bearers, clock, limits)
+    api = Dispatch(all_methods(remembered, presences, kept.intake, watching), bearers, clock, limits, presences.on_call)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

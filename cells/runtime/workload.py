@@ -55,6 +55,11 @@ class Tenant(Protocol):
         stands for all. Returns at once.
         """
 
+    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> None:
+        """As `tell`, to each session its own text: `text` with the pieces of those groups that it is in, in place of its first
+        `[]`, as a JSON array.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Handshake:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from cells.runtime.bus import Bus, Ephemeral, Ephemerals
 from cells.runtime.gateway import Limits
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
@@ -62,3 +63,30 @@ async def test_a_slow_link_keeps_its_room_for_events_and_gets_the_last_of_each_k
         link.arrive()
         await eventually(lambda: client.received[-1] == "a 49")
         assert len(client.received) < 20
+
+
+async def test_each_session_hears_the_pieces_of_its_own_groups_in_one_frame(cell_database: FreshDatabase) -> None:
+    scope = await a_scope(cell_database)
+    async with a_process(cell_database) as process:
+        link, clients = RecordingLink(process.gateway), [Client(user) for user in ("U1", "U2", "U3")]
+        streams = [await link.open(client, scope) for client in clients]
+        link.say(streams[0], "follow G1 G2")
+        link.say(streams[1], "follow G2")
+        await eventually(lambda: "following G2" in clients[1].received)
+        tenant = process.gateway._tenants.require(scope.workspace_id, scope.epoch)
+        tenant.tell_each({"G1": "1", "G2": "2", "G3": "3"}, '{"all":[]}', key="all")
+        assert [client.received[-1] for client in clients] == ['{"all":[1,2]}', '{"all":[2]}', clients[2].received[-1]]
+        assert "all" not in clients[2].received[-1]
+
+
+async def test_with_redis_away_the_state_of_something_is_told_to_nobody_rather_than_to_some(redis_url: str) -> None:
+    """Typing and presence have keys. A message to one user alone has none: it goes to those who are here."""
+    bus, heard = Bus(redis_url), list[str]()
+    ephemerals = Ephemerals(bus)
+    ephemerals.listen(lambda said: heard.append(said.text))
+    async with bus.running():
+        await bus.until_connected()
+        ephemerals.tell(Ephemeral("T1", ("C1",), "typing", key="typing:C1:U1"))
+    ephemerals.tell(Ephemeral("T1", ("C1",), "typing again", key="typing:C1:U1"))
+    ephemerals.tell(Ephemeral("T1", ("U1",), "only you see this"))
+    assert heard == ["typing", "only you see this"]

@@ -1,15 +1,17 @@
 """Presence among the processes of a cell, over a real Redis that is restarted and paused; time moves by hand."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cells.chat.domain.presence import keeper as keeper_module
-from cells.chat.domain.presence.events import group_of
+from cells.chat.domain.presence.events import batch_group_of, group_of
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.presence import AUTO_AWAY_S, FRESH_S
 from cells.runtime.bus import Bus, Ephemeral, Ephemerals, Shared
@@ -36,10 +38,19 @@ class Process:
     shared: Shared
     bus: Bus
     told: list[tuple[str, str]] = field(default_factory=list)
+    batches: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    def words_of(self, user_id: str) -> list[str]:
+        """All that was heard of a user, in order."""
+        return [word for told, word in self.told if told == user_id]
 
     def hear(self, said: Ephemeral) -> None:
         event = json.loads(said.text)
-        if event["type"] == "presence_change":
+        if said.pieces:
+            users = [json.loads(piece) for _, piece in said.pieces]
+            self.batches.append((event["presence"], sorted(users)))
+            assert said.groups == tuple(map(batch_group_of, users))
+        elif event["type"] == "presence_change":
             assert said.groups == (group_of(event["user"]),)
             self.told.append((event["user"], event["presence"]))
 
@@ -106,9 +117,8 @@ async def test_followers_hear_across_processes_once_of_each_change(cell: Cell) -
     assert await cell.one.word(ann) == "active", "another socket is open"
     cell.two.leave(second)
     await cell.settle()
-    await eventually(lambda: (ann, "away") in cell.one.told)
-    mine = [word for user_id, word in cell.one.told if user_id == ann]
-    assert mine == ["active", "away"]
+    for process in (cell.one, cell.two):
+        await eventually(lambda process=process: process.words_of(ann) == ["active", "away"])  # type: ignore[misc]
 
 
 async def test_away_after_ten_minutes_and_back_at_the_first_word(cell: Cell) -> None:
@@ -121,10 +131,28 @@ async def test_away_after_ten_minutes_and_back_at_the_first_word(cell: Cell) -> 
     assert await cell.two.word(ann) == "active"
     cell.clock.advance(1)
     await cell.settle()
-    await eventually(lambda: cell.two.told[-1] == (ann, "away"))
+    await eventually(lambda: cell.two.words_of(ann) == ["active", "away"])
     cell.one.presences.on_activity(cell.one.tenant, ann)
     await cell.settle()
-    await eventually(lambda: cell.two.told[-1] == (ann, "active"))
+    await eventually(lambda: cell.two.words_of(ann) == ["active", "away", "active"])
+
+
+async def test_a_call_over_http_is_activity_also_in_a_process_without_the_socket(cell: Cell) -> None:
+    ann = cell.acme.owner.user_id
+    cell.one.arrive(ann)
+    cell.two.arrive("UFOLLOWER", ann)
+    await cell.settle()
+    cell.clock.advance(AUTO_AWAY_S)
+    await cell.settle()
+    cell.two.presences.on_call(cell.two.tenant, ann)
+    await cell.settle()
+    await eventually(lambda: cell.two.words_of(ann) == ["active", "away", "active"])
+    cell.clock.advance(AUTO_AWAY_S - 1)
+    await cell.settle()
+    assert await cell.one.word(ann) == "active"
+    for _ in range(1_000):
+        cell.two.presences.on_call(cell.two.tenant, ann)
+    assert len(next(iter(cell.two.presences._rooms.values())).dirty) <= 1
 
 
 async def test_a_process_that_died_is_found_out_by_followers(cell: Cell) -> None:
@@ -134,7 +162,7 @@ async def test_a_process_that_died_is_found_out_by_followers(cell: Cell) -> None
     await cell.settle()
     cell.clock.advance(FRESH_S + 1)
     await cell.two.presences.beat()
-    assert cell.two.told[-1] == (ann, "away")
+    await eventually(lambda: cell.two.words_of(ann) == ["active", "away"])
 
 
 async def test_a_session_that_moves_is_never_away(cell: Cell) -> None:
@@ -146,7 +174,46 @@ async def test_a_session_that_moves_is_never_away(cell: Cell) -> None:
     await cell.settle()
     cell.two.arrive(ann, resumed=True)
     await cell.settle()
-    assert [word for user_id, word in cell.two.told if user_id == ann] in ([], ["active"])
+    cell.one.presences.on_setting(cell.one.tenant, ann)
+    await cell.settle()
+    await cell.acme.owner.call("users.setPresence", presence="away")
+    cell.one.presences.on_setting(cell.one.tenant, ann)
+    await cell.settle()
+    await eventually(lambda: cell.two.words_of(ann) == ["active", "away"])  # the last of them by hand
+
+
+async def test_a_look_that_is_overtaken_tells_nothing_and_looks_again(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reads that ann is here, is held up, and goes on when another has told that she went."""
+    ann = cell.acme.owner.user_id
+    cell.two.arrive("UFOLLOWER", ann)
+    session = cell.one.arrive(ann)
+    await cell.settle()
+    await eventually(lambda: cell.two.words_of(ann) == ["active"])
+    reached, go_on, tell = asyncio.Event(), asyncio.Event(), cell.two.presences._tell_changes
+
+    async def held(*arguments: Any) -> bool:
+        reached.set()
+        await go_on.wait()
+        return await tell(*arguments)
+
+    monkeypatch.setattr(cell.two.presences, "_tell_changes", held)
+    looking = asyncio.create_task(cell.two.presences.beat())
+    await reached.wait()
+    cell.one.leave(session)
+    await cell.one.presences.tell()
+    go_on.set()
+    await looking
+    await cell.settle()
+    await eventually(lambda: cell.two.words_of(ann) == ["active", "away"])
+    assert cell.one.words_of(ann) == ["active", "away"]
+
+
+async def test_news_of_several_users_goes_in_one_frame_to_those_who_take_it(cell: Cell) -> None:
+    people = [cell.acme.owner.user_id, cell.acme.bot.user_id, "UELSEWHERE"]
+    for user_id in people:
+        cell.one.arrive(user_id)
+    await cell.settle()
+    assert cell.one.batches == [("active", sorted(people))]
 
 
 async def test_a_restarted_redis_is_filled_from_the_sessions_and_nobody_is_told_of_it(cell: Cell) -> None:
@@ -185,7 +252,8 @@ async def test_a_change_while_redis_hangs_is_told_when_it_goes_on(cell: Cell, mo
     cell.one.arrive(ann)
     cell.one.arrive("UFOLLOWER", ann)
     async with cell.one.presences.running():
-        await eventually(lambda: (ann, "active") in cell.one.told)
+        words = ["active"]
+        await eventually(lambda: cell.one.words_of(ann) == words)
         for word, shown in (("away", "away"), ("auto", "active")) * 2:
             pid = cell.valkey.pid
             assert pid is not None
@@ -195,8 +263,7 @@ async def test_a_change_while_redis_hangs_is_told_when_it_goes_on(cell: Cell, mo
                 cell.one.presences.on_setting(cell.one.tenant, ann)
                 await eventually(lambda: cell.one.presences._away)
                 assert len(cell.one.told) == before
-            await eventually(has_told(cell.one, before, (ann, shown)))
-
-
-def has_told(process: Process, after: int, news: tuple[str, str]) -> Callable[[], bool]:
-    return lambda: set(process.told[after:]) == {news}
+            await eventually(lambda before=before: len(cell.one.told) > before)  # type: ignore[misc]
+            words.append(shown)
+            await cell.one.presences.beat()
+            assert cell.one.words_of(ann) == words

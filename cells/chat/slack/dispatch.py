@@ -4,7 +4,7 @@ API errors are HTTP 200 with `ok: false`, as Slack answers them. NotExecuted is 
 that the router acts on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -30,6 +30,10 @@ PREFIX = "/api/"
 NOBODY = Bearer(UserId(""), "", None, None, Role.GUEST, frozenset(), "", revoked=False, deleted=False)
 TOKEN_LENGTH_MAX = 512
 NO_HEADERS: tuple[tuple[bytes, bytes], ...] = ()
+OnCall = Callable[[Tenant, str], None]
+"""Told of each call that a person made, with the user's id."""
+BY_THEMSELVES = frozenset(("rtm.connect",))
+"""What clients call with nobody in front of them."""
 _encode = msgspec.json.Encoder().encode
 _BEARER = "bearer "
 
@@ -37,11 +41,14 @@ _BEARER = "bearer "
 class Dispatch:
     """Without `limits` anyone may call as often as they like."""
 
-    def __init__(self, methods: Mapping[str, Method], bearers: Bearers, clock: Clock, limits: Limits | None = None) -> None:
+    def __init__(
+        self, methods: Mapping[str, Method], bearers: Bearers, clock: Clock, limits: Limits | None = None, on_call: OnCall | None = None
+    ) -> None:
         self._methods = methods
         self._bearers = bearers
         self._clock = clock
         self._limits = limits
+        self._on_call = on_call
         self._listing = _encode(listing_of(methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,6 +90,8 @@ class Dispatch:
             if self._limits is not None:
                 _count(self._limits, tenant, exchange.bearer, method, given)
             _check_scopes(exchange.bearer, method)
+            if self._on_call is not None and not exchange.bearer.bot_id and method.name not in BY_THEMSELVES:
+                self._on_call(tenant, exchange.bearer.user_id)
         origin = Origin(scope.get("scheme", "http"), headers.get(b"host", "localhost"))
         call = Call(tenant, exchange.bearer, method.reader.read(given), given, origin, self._clock)
         return {"ok": True, **await method.handler(call)}

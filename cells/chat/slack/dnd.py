@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from cells.chat.domain.presence.errors import InvalidHours, MissingDuration, NoUsersProvided, SnoozeNotActive, SnoozeTooLong
-from cells.chat.domain.presence.events import dnd_face, dnd_updated_user, group_of, snooze_face
+from cells.chat.domain.presence.events import batch_group_of, dnd_face, dnd_updated_user, group_of, snooze_face
 from cells.chat.domain.presence.hours import checked_hours
 from cells.chat.domain.presence.presence import Standing
 from cells.chat.domain.presence.repository import Standings
@@ -93,7 +93,7 @@ async def _changed(call: Call[Any], change: Change[Standing]) -> Standing:
     user_id = call.bearer.user_id
     standing = await call.tenant.commit(change)
     said = dnd_updated_user(user_id, standing, call.clock.now_us())
-    call.tenant.tell((group_of(user_id),), said, key=f"dnd:{user_id}")
+    call.tenant.tell((group_of(user_id), batch_group_of(user_id)), said, key=f"dnd:{user_id}")
     return standing
 
 

@@ -46,6 +46,8 @@ class Connect(msgspec.Struct):
 
     seq: bool = False
     resume: int | None = None
+    batch_presence_aware: bool = False
+    """The news of several users' presence may come in one frame (`users`)."""
 
 
 def subject_of(user_id: str, token_id: str) -> str:
@@ -72,9 +74,14 @@ METHODS = (Method("rtm.connect", connect, Tier.ONE, arguments=Connect),)
 
 
 def _query_of(wanted: Connect) -> str:
+    asked = []
     if wanted.resume is not None and wanted.resume >= 0:
-        return f"?seq=1&resume={wanted.resume}"
-    return "?seq=1" if wanted.seq else ""
+        asked += ["seq=1", f"resume={wanted.resume}"]
+    elif wanted.seq:
+        asked += ["seq=1"]
+    if wanted.batch_presence_aware:
+        asked += ["batch_presence_aware=1"]
+    return f"?{'&'.join(asked)}" if asked else ""
 
 
 class RtmSessions:
@@ -100,6 +107,8 @@ class RtmSessions:
         if ticket is None or not await self._once.claim(f"rtm:{tenant.scope.workspace_id}:{ticket.nonce}", LIFETIME_S + 1):
             return Refused(401, "the ticket is used, out of date or forged")
         facts = {"bot_id": ticket.bot_id, "app_id": ticket.app_id, "may_post": "1" if ticket.may_post else ""}
+        if handshake.query.get("batch_presence_aware") == "1":
+            facts["batches"] = "1"
         numbered = bool(resume) or handshake.query.get("seq") == "1"
         return Admitted(
             user_id=ticket.user_id,
@@ -147,7 +156,7 @@ class RtmSessions:
         if kind == "typing":
             return self._typings.on_typing(tenant.scope.workspace_id, session, frame)
         if kind == "presence_sub":
-            return await on_presence_sub(self._presences, tenant, frame)
+            return await on_presence_sub(self._presences, tenant, session, frame)
         if kind == "presence_query":
             return await on_presence_query(self._presences, tenant, frame)
         return ()

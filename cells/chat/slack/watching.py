@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cells.chat.domain.payloads import payload_of
-from cells.chat.domain.presence.events import group_of, presence_list
+from cells.chat.domain.presence.events import batch_group_of, group_of, presence_list
 from cells.chat.domain.presence.keeper import Presences
-from cells.runtime.workload import Effect, Following, Tenant
+from cells.runtime.workload import Admitted, Effect, Following, Tenant
 
 IDS_MAX = 500
 _USER = re.compile(r"[UW][0-9A-Z]{2,30}")
 
 
-async def on_presence_sub(presences: Presences, tenant: Tenant, frame: Mapping[str, Any]) -> Sequence[Effect]:
+async def on_presence_sub(presences: Presences, tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> Sequence[Effect]:
     """The whole list each time; the socket is told at once how things stand."""
     ids = _ids(frame)
     if ids is None:
@@ -22,7 +22,8 @@ async def on_presence_sub(presences: Presences, tenant: Tenant, frame: Mapping[s
     async def tell() -> Sequence[str]:
         return await _presence_now(presences, tenant, ids)
 
-    return (Following(frozenset(map(group_of, ids)), tell),)
+    group = batch_group_of if session.facts.get("batches") else group_of
+    return (Following(frozenset(map(group, ids)), tell),)
 
 
 async def on_presence_query(presences: Presences, tenant: Tenant, frame: Mapping[str, Any]) -> Sequence[Effect]:

@@ -23,6 +23,8 @@ class Ephemeral(msgspec.Struct, array_like=True, frozen=True):
     without: tuple[str, ...] = ()
     key: str = ""
     """Where several with the same key wait for a slow link, the last one stands for all."""
+    pieces: tuple[tuple[str, str], ...] = ()
+    """By group. Where there are any, each session hears `text` with, in its first `[]`, the pieces of those groups it is in."""
 
 
 Listener = Callable[[Ephemeral], None]
@@ -42,8 +44,11 @@ class Ephemerals:
         self._listener = listener
 
     def tell(self, said: Ephemeral) -> None:
-        if len(said.text) > TEXT_CHARACTERS_MAX:
+        """What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process."""
+        if len(said.text) + sum(len(piece) for _, piece in said.pieces) > TEXT_CHARACTERS_MAX:
             raise ValueError(f"{len(said.text)} characters are more than an ephemeral may have ({TEXT_CHARACTERS_MAX})")
+        if said.key and self._bus is not None and not self._bus.connected:
+            return
         if self._listener is not None:
             self._listener(said)
         if self._bus is not None:

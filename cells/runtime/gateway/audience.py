@@ -61,6 +61,12 @@ class Audience:
         wanted = tuple(groups)
         return [members.link for members in self._links.values() if any(group in members.groups for group in wanted)]
 
+    def sessions_in(self, groups: Iterable[str]) -> list[Session]:
+        """Each session in any of the groups."""
+        wanted = frozenset(groups)
+        linked = [members for members in self._links.values() if not wanted.isdisjoint(members.groups)]
+        return [session for members in linked for session in members.sessions if not wanted.isdisjoint(session.groups)]
+
     def _forget(self, members: _Members, group: str) -> None:
         members.groups[group] -= 1
         if members.groups[group] <= 0:

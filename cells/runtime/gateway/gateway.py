@@ -204,6 +204,9 @@ class Gateway:
 
     def _on_ephemeral(self, said: Ephemeral) -> None:
         feed = self._feeds.get(WorkspaceId(said.workspace_id))
+        if said.pieces and feed is not None:
+            self._passing_on.give_each(feed.audience, said)
+            return
         links = feed.audience.links(said.groups) if feed is not None else ()
         if links:
             broadcast = tunnel_pb2.Broadcast(workspace_id=said.workspace_id, groups=said.groups, text=said.text, without=said.without)

@@ -3,8 +3,10 @@
 import asyncio
 from collections import OrderedDict
 
+from cells.runtime.bus import Ephemeral
 from cells.runtime.bus.links import Link
 from cells.runtime.gateway import metrics
+from cells.runtime.gateway.audience import Audience
 from cells.runtime.gateway.limits import Limits
 from cells.runtime.gateway.tasks import spawn
 from protos.tunnel.v1 import tunnel_pb2
@@ -29,6 +31,13 @@ class PassingOn:
             self._waiting[link.id] = waiting = OrderedDict()
             self._keep(waiting, frame, key)
             spawn(self._give_later(link, waiting), self._tasks)
+
+    def give_each(self, audience: Audience, said: Ephemeral) -> None:
+        """To each session what concerns it, in one frame."""
+        for session in audience.sessions_in(said.groups):
+            mine = ",".join(piece for group, piece in said.pieces if group in session.groups)
+            message = tunnel_pb2.Message(text=said.text.replace("[]", f"[{mine}]", 1))
+            self.give(session.link, tunnel_pb2.Frame(stream=session.stream, message=message), f"{session.stream} {said.key}")
 
     def _keep(self, waiting: Waiting, frame: tunnel_pb2.Frame, key: str) -> None:
         """Without a key it is worth nothing later."""

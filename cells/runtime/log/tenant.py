@@ -1,5 +1,6 @@
 """The runtime's `workload.Tenant`: one workspace's rows and its log, as a request may use them."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -52,6 +53,9 @@ class LoggedTenant:
 
     def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> None:
         self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key))
+
+    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> None:
+        self.ephemerals.tell(Ephemeral(self.scope.workspace_id, tuple(pieces), text, (), key, tuple(pieces.items())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,17 @@ def group_of(user_id: str) -> str:
     return f"presence:{user_id}"
 
 
+def batch_group_of(user_id: str) -> str:
+    """The same for sessions that take the news of several users in one frame."""
+    return f"presences:{user_id}"
+
+
+def followed_by(group: str) -> str | None:
+    """The user that sessions in the group follow; None for other groups."""
+    kind, colon, user_id = group.partition(":")
+    return user_id if colon and kind in ("presence", "presences") else None
+
+
 def manual_presence_change(user_id: str, standing: Standing) -> Event:
     shown = "away" if standing.manual_away else "active"
     return Event("manual_presence_change", (user_id,), payload_of({"type": "manual_presence_change", "presence": shown}))
@@ -32,6 +43,11 @@ def dnd_updated_user(user_id: str, standing: Standing, now_us: int) -> str:
 
 def presence_change(user_id: str, shown: str) -> str:
     return payload_of({"type": "presence_change", "presence": shown, "user": user_id})
+
+
+def presence_batch(shown: str) -> str:
+    """For `Tenant.tell_each`: `[]` is for the users."""
+    return payload_of({"type": "presence_change", "presence": shown, "users": []})
 
 
 def presence_list(shown: Mapping[str, str]) -> Sequence[str]:

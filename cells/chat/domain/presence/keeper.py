@@ -8,24 +8,28 @@ With Redis away nobody is told anything, and marks wait.
 
 import asyncio
 import secrets
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
 import structlog
 
-from cells.chat.domain.presence.events import group_of, presence_change
+from cells.chat.domain.presence.events import batch_group_of, followed_by, group_of, presence_batch, presence_change
 from cells.chat.domain.presence.presence import Availability, Presence, Share, Standing, presence_of
 from cells.chat.domain.presence.repository import Standings
 from cells.chat.domain.presence.roster import Room
 from cells.chat.domain.presence.sharing import (
     Asking,
     Command,
+    Overtaken,
     is_rebuilding,
     marking,
     reading,
+    redis_time_us,
     shares_in,
     telling,
+    told_in,
     writing,
 )
 from cells.runtime.tenancy import NotExecuted
@@ -41,7 +45,7 @@ LOOK_MAX = 256
 LOOK_S_MAX = 2.0
 STEP_S = 60
 """Activity is told to other processes at once when the last was so long ago, else with the next beat."""
-PREFIX = group_of("")
+HEARD_MAX = 65_536
 
 _log = structlog.get_logger("presence")
 
@@ -62,6 +66,7 @@ class Presences:
         self._rooms: dict[WorkspaceId, Room] = {}
         self._news = asyncio.Event()
         self._away = False
+        self._heard: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     # what sessions show
 
@@ -93,6 +98,17 @@ class Presences:
         before_us, person.active_us = person.active_us, now_us
         if now_us - before_us >= STEP_S * 1_000_000:
             self._mark(room, user_id)
+
+    def on_call(self, tenant: Tenant, user_id: str) -> None:
+        """A person's call over HTTP, socket or not; noted once in `STEP_S`, for a program may make thousands a second."""
+        key, now_us = (str(tenant.scope.workspace_id), user_id), self._clock.now_us()
+        if now_us - self._heard.get(key, 0) < STEP_S * 1_000_000:
+            return
+        self._heard[key] = now_us
+        self._heard.move_to_end(key)
+        if len(self._heard) > HEARD_MAX:
+            self._heard.popitem(last=False)
+        self.on_activity(tenant, user_id)
 
     def on_setting(self, tenant: Tenant, user_id: str) -> None:
         """The user's standing was changed."""
@@ -216,39 +232,58 @@ class Presences:
     async def _look_now(self, room: Room, users: Sequence[str]) -> bool:
         """False where Redis did not answer."""
         scope, now_us = room.tenant.scope, self._clock.now_us()
-        writes = self._writes(scope.workspace_id, room, users)
-        found = await self._shared.ask([*writes, *marking(now_us), *(reading(scope.workspace_id, user_id) for user_id in users)])
-        if found is None:
-            return False
-        shares = {user_id: shares_in(hash_) for user_id, hash_ in zip(users, found[-len(users) :], strict=True)}
-        rebuilding = is_rebuilding(found[-len(users) - 1], now_us)
         async with room.tenant.reading() as connection:
             standings = await Standings(connection, scope).get_many(users)
+        writes = self._writes(scope.workspace_id, room, users)
+        reads = [reading(scope.workspace_id, user_id) for user_id in users]
+        found = await self._shared.ask([*writes, ("TIME",), *marking(now_us), *reads])
+        if found is None:
+            return False
+        at_us, born, hashes = redis_time_us(found[len(writes)]), found[-len(users) - 1], found[-len(users) :]
+        shares = {user_id: shares_in(hash_) for user_id, hash_ in zip(users, hashes, strict=True)}
+        rebuilding = is_rebuilding(born, now_us)
         words = {
             user_id: presence_of(shares[user_id].values(), standings.get(user_id, Standing()), now_us).shown
             for user_id in users
             if shares[user_id] or not rebuilding
         }
-        return await self._tell_changes(room, words)
+        return await self._tell_changes(room, words, at_us)
 
-    async def _tell_changes(self, room: Room, words: Mapping[str, str]) -> bool:
-        workspace_id = room.tenant.scope.workspace_id
-        commands = [command for user_id, word in words.items() for command in telling(workspace_id, user_id, word)]
+    async def _tell_changes(self, room: Room, words: Mapping[str, str], at_us: int) -> bool:
+        workspace_id, attempt = room.tenant.scope.workspace_id, f"{self._process}-{secrets.token_hex(4)}"
+        commands = [telling(workspace_id, user_id, word, at_us, attempt) for user_id, word in words.items()]
         answers = await self._shared.ask(commands) if commands else []
         if answers is None:
-            room.doubtful.update(words)
+            for user_id in words:
+                room.doubt(user_id, attempt)
             return False
-        for (user_id, word), before in zip(words.items(), answers[::2], strict=True):
-            told = before.decode() if isinstance(before, bytes) else room.said.get(user_id, Availability.AWAY.value)
-            room.said[user_id] = word
-            if word != told or user_id in room.doubtful:
-                room.tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id))
-            room.doubtful.discard(user_id)
+        self._say(room, [news for news, before in zip(words.items(), answers, strict=True) if self._is_news(room, *news, before, at_us)])
         return True
+
+    def _is_news(self, room: Room, user_id: str, word: str, before: object, at_us: int) -> bool:
+        """Whether this look is the one that has to tell: its swap changed the word, or an earlier swap of ours did unheard."""
+        try:
+            told = told_in(before, at_us)
+        except Overtaken:
+            self._mark(room, user_id)  # who looked later may not have seen what the user just set
+            return False
+        doubts = room.doubtful.pop(user_id, ())
+        known, room.said[user_id] = room.said.get(user_id, Availability.AWAY.value), word
+        if told is None:
+            return word != known
+        return word != told.word or told.attempt in doubts
+
+    def _say(self, room: Room, news: Sequence[tuple[str, str]]) -> None:
+        """To each follower: a frame a user, or one for all of a word to sessions that take them together."""
+        for user_id, word in news:
+            room.tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id))
+        for shown in {word for _, word in news}:
+            pieces = {batch_group_of(user_id): f'"{user_id}"' for user_id, word in news if word == shown}
+            room.tenant.tell_each(pieces, presence_batch(shown), key=f"presences {sorted(pieces)}")
 
 
 def _users_of(session: Admitted) -> list[str]:
-    return [group.removeprefix(PREFIX) for group in session.following if group.startswith(PREFIX)]
+    return [user_id for group in session.following if (user_id := followed_by(group)) is not None]
 
 
 def _pieces(users: Iterable[str]) -> Iterator[list[str]]:

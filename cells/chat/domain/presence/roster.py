@@ -8,6 +8,7 @@ from cells.chat.domain.presence.presence import Share
 from cells.runtime.workload import Tenant
 
 DIRTY_MAX = 65_536
+ATTEMPTS_MAX = 16
 
 
 @dataclass(slots=True)
@@ -31,8 +32,8 @@ class Room:
     """Whose presence may have changed since it was last told."""
     said: dict[str, str] = field(default_factory=dict)
     """What was last told of those who are here or followed; counts where Redis forgot."""
-    doubtful: set[str] = field(default_factory=set)
-    """Whose word was swapped, perhaps: Redis did not answer, and may have done it all the same. Told again."""
+    doubtful: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Attempts at whose word Redis did not answer, and which it may have taken all the same: then nobody has told."""
 
     def person(self, user_id: str) -> Person:
         return self.people.setdefault(user_id, Person())
@@ -40,6 +41,9 @@ class Room:
     def mark(self, user_id: str) -> None:
         if len(self.dirty) < DIRTY_MAX:
             self.dirty.add(user_id)
+
+    def doubt(self, user_id: str, attempt: str) -> None:
+        self.doubtful[user_id] = (*self.doubtful.get(user_id, ()), attempt)[-ATTEMPTS_MAX:]
 
     def follow(self, joined: Iterable[str], left: Iterable[str]) -> None:
         self.followed.update(joined)
@@ -56,7 +60,7 @@ class Room:
                 del self.people[user_id]
             if user_id not in self.people and user_id not in self.followed:
                 self.said.pop(user_id, None)
-                self.doubtful.discard(user_id)
+                self.doubtful.pop(user_id, None)
 
     @property
     def empty(self) -> bool:

@@ -5,6 +5,7 @@ the time, a user of whom nothing is known may well be here.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from cells.chat.domain.presence.presence import FRESH_S, Share
@@ -39,10 +40,53 @@ def reading(workspace_id: str, user_id: str) -> Command:
     return ("HGETALL", shares_key(workspace_id, user_id))
 
 
-def telling(workspace_id: str, user_id: str, word: str) -> list[Command]:
-    """The first answer is the word told before."""
-    key = said_key(workspace_id, user_id)
-    return [("GETSET", key, word), ("EXPIRE", key, KEPT_S)]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The word last told of a user, and the attempt of the process that told it."""
+
+    word: str
+    attempt: str
+
+
+_TELL = """
+local held = redis.call('GET', KEYS[1])
+local at, attempt = ARGV[2], ARGV[3]
+if held then
+  local word, by, seen = string.match(held, '^(%S+) (%S+) (%d+)$')
+  if seen and tonumber(seen) > tonumber(at) then return held end
+  if word == ARGV[1] then attempt = by end
+end
+redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. attempt .. ' ' .. at, 'EX', ARGV[4])
+return held
+"""
+
+
+def telling(workspace_id: str, user_id: str, word: str, at_us: int, attempt: str) -> Command:
+    """The answer is what was told before. `at_us` is Redis' own time at which the look read what the word comes from: a look
+    that is overtaken by a later one, or arrives late at a Redis that hung, changes nothing. A word that stands keeps its attempt.
+    """
+    return ("EVAL", _TELL, 1, said_key(workspace_id, user_id), word, at_us, attempt, KEPT_S)
+
+
+def told_in(found: object, at_us: int) -> Told | None:
+    """None where nothing was told. Raises Overtaken where a later look has told or stood by a word."""
+    if not isinstance(found, bytes):
+        return None
+    parts = found.decode().split(" ")
+    if len(parts) == 3 and int(parts[2]) > at_us:
+        raise Overtaken
+    return Told(parts[0], parts[1] if len(parts) == 3 else "")
+
+
+class Overtaken(Exception):
+    """Somebody has looked later, and it is for them to tell."""
+
+
+def redis_time_us(found: object) -> int:
+    """Of the answer to TIME."""
+    if not isinstance(found, Sequence) or len(found) != 2:
+        raise TypeError(f"not a time of Redis: {found!r}")
+    return int(found[0]) * 1_000_000 + int(found[1])
 
 
 def marking(now_us: int) -> list[Command]:
