@@ -13,7 +13,7 @@ from chassis.clock import SystemClock
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.settings import ControlSettings
-from control_plane.moves import Controller, Desk
+from control_plane.moves import Controller, Desk, Reaper
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
@@ -72,6 +72,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             acknowledgements.run(registry),
             Reconciler(registry, lifecycle, cell_creation, SystemClock()).run(),
             controller.run(),
+            Reaper(registry, doors).run(),
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]

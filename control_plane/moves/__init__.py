@@ -2,5 +2,6 @@
 
 from control_plane.moves.controller import Controller
 from control_plane.moves.desk import Desk, MoveRefused, Plan
+from control_plane.moves.reaper import Reaper
 
-__all__ = ["Controller", "Desk", "MoveRefused", "Plan"]
+__all__ = ["Controller", "Desk", "MoveRefused", "Plan", "Reaper"]

@@ -12,16 +12,15 @@ from prometheus_client import Counter, Gauge, Histogram
 from chassis.clock import Clock
 from chassis.errors import WaggleError
 from control_plane.moves.attachments import Attachments, NoAttachments
-from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch
-from control_plane.moves.rules import TABLE, gives_up, state_at
-from control_plane.moves.steps import RUN, Doors, Work, end_of, no_pause
+from control_plane.moves.outcomes import Done, Outcome, Switch
+from control_plane.moves.steps import RUN, Doors, Work, no_pause
+from control_plane.moves.turning import Turn, after, after_failure
 from control_plane.registry import DATABASE_AWAY, Cell, Conflict, Move, MoveStep, Registry, TransitionRefused
 
 EVERY_S = 0.5
 LEASE_S = 3.0
 MOVES_MAX = 4
 RETRY_S = 0.5
-CELL_REFUSED = "cell_refused"
 
 MOVES_ENDED = Counter("waggle_moves_ended_total", "Moves that ended, by how.", ["state"])
 MOVES_RUNNING = Gauge("waggle_moves_running", "Moves that this control plane works on.")
@@ -132,11 +131,11 @@ class Controller:
             STEP_SECONDS.labels(move.step).observe(self.clock.monotonic_s() - began_s)
         await self.pause(f"{move.step}.after")
         try:
-            after = await self._record(move, outcome)
+            recorded = await self._record(move, after(move, outcome))
         except TransitionRefused as error:
             await self._fail(move, error)
             return
-        self._tell(move, after)
+        self._tell(move, recorded)
         if not isinstance(outcome, Done | Switch):
             await asyncio.sleep(outcome.wait_s)
 
@@ -162,44 +161,29 @@ class Controller:
     async def _cell(self, name: str) -> Cell:
         return await self.registry.cells.require(name)
 
-    async def _record(self, move: Move, outcome: Outcome) -> Move:
-        facts = {**move.facts, **outcome.facts}
-        if isinstance(outcome, Switch):
-            step = TABLE[move.step].then
-            assert isinstance(step, MoveStep)
-            return await self.registry.moves.switch(move, step, facts, outcome.cell, outcome.epoch)
-        if not isinstance(outcome, Done):
-            if facts == move.facts:
-                return move
-            return await self.registry.moves.record(move, move.step, facts)
-        then = TABLE[move.step].then
-        if isinstance(then, MoveStep):
-            return await self.registry.moves.record(move, then, facts, state=state_at(then), problem=_kept(move))
-        return await self.registry.moves.record(move, move.step, facts, state=end_of(move, then), problem=_kept(move))
+    async def _record(self, move: Move, turn: Turn | None) -> Move:
+        if turn is None:
+            return move
+        if turn.switch is not None:
+            return await self.registry.moves.switch(move, turn.step, turn.facts, turn.switch.cell, turn.switch.epoch)
+        return await self.registry.moves.record(move, turn.step, turn.facts, state=turn.state, problem=turn.problem)
 
     async def _fail(self, move: Move, error: WaggleError) -> None:
         """Note why; go the way back where there is one and it is time, else try again."""
-        line = " ".join(str(error).split())[:300]
-        refused = isinstance(error, StepRefused | TransitionRefused) or error.code == CELL_REFUSED
-        back = gives_up(move.step, move.step_age_s, refused=refused)
-        log.warning("move_step_failed", move=move.id, workspace=move.workspace_id, step=move.step, problem=line, then=back or "again")
-        facts = {**move.facts, "failed": f"{move.step}: {line}"} if back else move.facts
-        await self.registry.moves.record(move, back or move.step, facts, state=state_at(back or move.step), problem=line)
-        if back is None:
+        turn = after_failure(move, error)
+        again = turn.step is move.step
+        then = "again" if again else turn.step
+        log.warning("move_step_failed", move=move.id, workspace=move.workspace_id, step=move.step, problem=turn.problem, then=then)
+        await self._record(move, turn)
+        if again:
             await asyncio.sleep(RETRY_S)
 
-    def _tell(self, before: Move, after: Move) -> None:
-        if before.step is not after.step or after.ended:
-            log.info("move_step", move=after.id, workspace=after.workspace_id, done=before.step, step=after.step, state=after.state)
-        if before.step in (MoveStep.OPEN, MoveStep.BACK_OPEN) and "pause_ms" in after.facts:
-            PAUSE_SECONDS.observe(float(after.facts["pause_ms"]) / 1000)
-        if after.ended:
-            MOVES_ENDED.labels(after.state).inc()
-            for key in [key for key in self._connections if key.startswith(after.id)]:
+    def _tell(self, before: Move, now: Move) -> None:
+        if before.step is not now.step or now.ended:
+            log.info("move_step", move=now.id, workspace=now.workspace_id, done=before.step, step=now.step, state=now.state)
+        if before.step in (MoveStep.OPEN, MoveStep.BACK_OPEN) and "pause_ms" in now.facts:
+            PAUSE_SECONDS.observe(float(now.facts["pause_ms"]) / 1000)
+        if now.ended:
+            MOVES_ENDED.labels(now.state).inc()
+            for key in [key for key in self._connections if key.startswith(now.id)]:
                 del self._connections[key]
-
-
-def _kept(move: Move) -> str:
-    """Why a move was undone stays on record to its end."""
-    undoing = move.step in (MoveStep.UNFREEZE, MoveStep.UNDO, MoveStep.UNDO_PURGE, MoveStep.BACK_UNFREEZE)
-    return str(move.facts.get("failed", "")) if undoing else ""

@@ -1,8 +1,9 @@
 """Where moves are ordered: every blocker is named before anything is made, and a running move is turned by compare-and-set."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from chassis.errors import WaggleError
 from control_plane.moves.rules import TABLE, state_at
@@ -90,45 +91,51 @@ class Desk:
 
     async def abort(self, reference: str) -> Move:
         """Take back a move that is not decided yet."""
-        return await self._turn(reference, _abort)
+        return await self._order(reference, "abort")
 
     async def rollback(self, reference: str) -> Move:
         """Within the window: the same dance the other way, with everything that was written since."""
-        return await self._turn(reference, _rollback)
+        return await self._order(reference, "rollback")
 
     async def finish(self, reference: str) -> Move:
         """Close the window now."""
-        return await self._turn(reference, _finish)
+        return await self._order(reference, "finish")
 
-    async def _turn(self, reference: str, choose: Callable[[Move], MoveStep]) -> Move:
+    async def _order(self, reference: str, name: str) -> Move:
         for _ in range(TRIES_MAX):
             move = await self.find(reference)
-            step = choose(move)
+            step, facts, state = ORDERS[name](move)
             try:
-                facts = {**move.facts, "failed": "aborted on demand"} if choose is _abort else move.facts
-                return await self.registry.moves.record(move, step, facts, state=state_at(step))
+                return await self.registry.moves.record(move, step, facts, state=state)
             except Conflict:
                 continue
         raise Conflict(f"move {reference} goes on too fast; try again")
 
 
-def _abort(move: Move) -> MoveStep:
+Ordered = tuple[MoveStep, Mapping[str, Any], MoveState]
+
+
+def _abort(move: Move) -> Ordered:
     undo = TABLE[move.step].undo
     if move.ended or undo is None or move.step.startswith("back_"):
         raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: too late to abort; within its window: waggle move rollback")
-    return undo
+    return undo, {**move.facts, "failed": "aborted on demand"}, state_at(undo)
 
 
-def _rollback(move: Move) -> MoveStep:
+def _rollback(move: Move) -> Ordered:
     if move.state is not MoveState.WINDOW:
         raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: only one in its window can be rolled back")
-    return MoveStep.BACK_FREEZE
+    return MoveStep.BACK_FREEZE, move.facts, state_at(MoveStep.BACK_FREEZE)
 
 
-def _finish(move: Move) -> MoveStep:
+def _finish(move: Move) -> Ordered:
     if move.state is not MoveState.WINDOW:
         raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: only one in its window can be finished")
-    return MoveStep.FINISH
+    return MoveStep.FINISH, move.facts, state_at(MoveStep.FINISH)
+
+
+ORDERS: Mapping[str, Callable[[Move], Ordered]] = {"abort": _abort, "rollback": _rollback, "finish": _finish}
+"""What an administrator may say of a move: each raises MoveRefused, or says what is to be stored. Pure."""
 
 
 def _blockers(workspace: Workspace, taker: Cell) -> list[str]:

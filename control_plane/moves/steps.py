@@ -1,15 +1,16 @@
 """What each step does. Any may be done again after a crash at any point in it: every verb it says may be said again."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from chassis.clock import Clock
 from control_plane.moves.attachments import WAIT_MS, Attachments, NoAttachments, bring_rest
 from control_plane.moves.digests import differing
 from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
-from control_plane.registry import Cell, Move, MoveState, MoveStep
+from control_plane.registry import Cell, Move, MoveStep
 from protos.cell.v1 import cell_pb2, transfer_pb2
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SEAL_S_MAX = 2.0
 MARK_MS_MAX = 2_000
 LAG_MS_SMALL = 250.0
 VERIFY_ROUNDS_MAX = 8
+MARKS_A_TURN_MAX = 1_000
 FROZEN_COMPARE_ROWS_MAX = 5_000
 """Up to here everything is compared once more while the workspace is frozen; above, what could not be seen equal before."""
 PURGE_TURN_S = 0.5
@@ -58,6 +60,11 @@ class Work:
     """How the other cell is reached, by move and publisher; never stored."""
     pause: Callable[[str], Awaitable[None]] = no_pause
     attachments: Attachments = field(default_factory=NoAttachments)
+    marks: Iterator[int] = field(default_factory=count)
+
+    def next_mark(self) -> int:
+        """Rises from turn to turn whatever clocks say: the row's version counts turns, and a turn has few marks."""
+        return self.move.version * MARKS_A_TURN_MAX + next(self.marks)
 
     @property
     def key(self) -> dict[str, str]:
@@ -134,7 +141,7 @@ async def back_freeze(work: Work) -> Outcome:
 
 async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     """Seal; wait until the mark is through, so that all before it is; compare; then the decision may be made."""
-    number, began_us = work.clock.now_us(), work.clock.now_us()
+    number, began_us = work.next_mark(), work.clock.now_us()
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
     sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
     await work.pause("sealed")
@@ -180,7 +187,9 @@ async def _open(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
         pause_ms = (work.clock.now_us() - facts["sealed_us"]) / 1000
     finally:
         await asyncio.wait({retiring})
-    retiring.result()
+        failed = retiring.exception()
+    if failed is not None:
+        raise failed
     return Done({"pause_ms": facts.get("pause_ms") or round(pause_ms, 1), "back": work.move.step is MoveStep.BACK_OPEN})
 
 
@@ -212,21 +221,27 @@ async def undo_purge(work: Work) -> Outcome:
 
 
 async def _purge(work: Work, cell: Cell, *, forget: bool) -> Outcome:
+    """An order that came late may have made a stream again; nothing is deleted, and no move ends, while one is there."""
+    if await _left(work):
+        await drop(work)
     request = transfer_pb2.PurgeRequest(workspace_id=work.move.workspace_id, forget=forget)
     until_s = work.clock.monotonic_s() + PURGE_TURN_S
     while work.clock.monotonic_s() < until_s:
         if (await work.say(cell, "Purge", request)).done and await _cleared(work, cell):
-            await _require_nothing_left(work)
+            if left := await _left(work):
+                raise StepRefused(f"left behind: {', '.join(left)}")
             return Done()
         await asyncio.sleep(PURGE_PAUSE_S)
     return Wait(0.0)
 
 
-async def _require_nothing_left(work: Work) -> None:
+async def _left(work: Work) -> list[str]:
+    """What this move made and is still there, in either cell."""
+    found: list[str] = []
     for cell in (work.source, work.target):
         left = await work.say(cell, "Leftovers", transfer_pb2.LeftoversRequest())
-        if mine := [name for name in left.names if work.move.id in name]:
-            raise StepRefused(f"left in {cell.name}: {', '.join(mine)}")
+        found += [f"{name} in {cell.name}" for name in left.names if work.move.id in name]
+    return found
 
 
 async def _cleared(work: Work, cell: Cell) -> bool:
@@ -243,13 +258,13 @@ async def back_unfreeze(work: Work) -> Outcome:
 
 
 async def _unfreeze(work: Work, cell: Cell, epoch: int) -> Outcome:
-    await work.say(cell, "Unseal", transfer_pb2.UnsealRequest(workspace_id=work.move.workspace_id, epoch=epoch))
+    await work.say(cell, "Unseal", transfer_pb2.UnsealRequest(**work.key, epoch=epoch, number=work.next_mark()))
     return Done()
 
 
 async def _lag_ms(work: Work) -> float:
     """How long a row takes through the stream; raises StepRefused where it does not get through in time."""
-    began_s, number = work.clock.monotonic_s(), work.clock.now_us()
+    began_s, number = work.clock.monotonic_s(), work.next_mark()
     await work.say(work.source, "Mark", transfer_pb2.MarkRequest(**work.key, number=number))
     awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=10_000)
     await work.say(work.target, "AwaitMark", awaited)
@@ -274,7 +289,3 @@ RUN: Mapping[MoveStep, Callable[[Work], Awaitable[Outcome]]] = {
     MoveStep.UNDO_PURGE: undo_purge,
     MoveStep.BACK_UNFREEZE: back_unfreeze,
 }
-
-
-def end_of(move: Move, then: MoveState) -> MoveState:
-    return MoveState.ROLLED_BACK if then is MoveState.DONE and move.facts.get("back") else then

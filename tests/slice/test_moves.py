@@ -15,7 +15,7 @@ from cells.runtime.transfer import CellService, Commands, Inspector, Moves, Owne
 from chassis.clock import SystemClock
 from chassis.identity import CellName, ProcessId, WorkspaceId, make_workspace_id
 from chassis.rpc import channel, listen, server
-from control_plane.moves import Controller, Desk, MoveRefused
+from control_plane.moves import Controller, Desk, MoveRefused, Reaper
 from control_plane.registry import CellState, Draft, Heartbeat, Move, MoveState, MoveStep, Registry, WorkspaceState, open_registry
 from control_plane.serving.cell_doors import CellDoors
 from protos.cell.v1 import cell_pb2_grpc, transfer_pb2_grpc
@@ -196,3 +196,45 @@ async def test_abort_before_the_decision_and_never_after(control_database: Fresh
             await eventually(partial(is_in_window, fleet, again.id))
             await fleet.desk.finish("acme")
             assert (await fleet.ended(again.id)).state is MoveState.DONE
+
+
+async def test_a_stream_made_late_holds_up_no_undoing(control_database: FreshDatabase, two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """Found by the search over every state: rows that are still published are not deleted, so the move never ended."""
+    async with a_fleet(control_database, two) as fleet:
+        workspace_id = await fleet.workspace("acme")
+        move = await fleet.desk.start(workspace_id, "cell-b", 0)
+        await killed_at(fleet, "copy.after")
+        await fleet.desk.abort("acme")
+        await killed_at(fleet, "undo.after")
+        for side in fleet.sides.values():
+            await side.moves.publish(move.id, workspace_id)
+        async with controlled(fleet.controller()):
+            assert (await fleet.ended(move.id)).state is MoveState.UNDONE
+        assert await fleet.require_sound(workspace_id, 20) == "cell-a"
+
+
+async def test_the_reaper_takes_what_came_after_the_end_and_nothing_else(
+    control_database: FreshDatabase, two: tuple[FreshDatabase, FreshDatabase]
+) -> None:
+    async with a_fleet(control_database, two) as fleet:
+        ended_in, moving, reaper = await fleet.workspace("acme"), await fleet.workspace("bees"), Reaper(fleet.registry, fleet.doors)
+        ended = await fleet.desk.start(ended_in, "cell-b", 0)
+        await killed_at(fleet, "copy.before")
+        await fleet.desk.abort("acme")
+        async with controlled(fleet.controller()):
+            await fleet.ended(ended.id)
+        running = await fleet.desk.start(moving, "cell-b", 0)
+        await killed_at(fleet, "catch_up.before")
+        source, target = (side.moves for side in fleet.sides.values())
+        kept = sorted(await source.leftovers()), sorted(await target.leftovers())
+        await source.publish(ended.id, ended_in)
+        await target.ownership.receive(ended_in, 1, b"s" * 32, "acme", "acme")
+        await source.publish("mv_ffffffffffff", ended_in)
+        await reaper.sweep()
+        strange = [name for name in await source.leftovers() if "ffffffffffff" in name]
+        assert strange  # of another registry: somebody must look
+        assert (sorted(set(await source.leftovers()) - set(strange)), sorted(await target.leftovers())) == kept
+        assert ended_in not in {row.workspace_id for row in await target.ownership.census()}
+        await source.drop("mv_ffffffffffff", ended_in)
+        async with controlled(fleet.controller()):
+            assert (await fleet.ended(running.id)).state is MoveState.DONE

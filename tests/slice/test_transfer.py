@@ -166,7 +166,20 @@ async def test_a_suspended_workspace_stays_so_when_its_move_is_undone(two: tuple
         ours = make_workspace_id()
         await a.ownership.admit(ours, "acme", "acme", 1)
         await a.ownership.suspend(ours, 1)
-        assert (await a.ownership.unseal(ours, 1)).state == "suspended"
+        assert (await a.ownership.unseal(ours, 1, f"waggle_{MOVE}", f"move:{MOVE}", 1)).state == "suspended"
+
+
+async def test_an_order_to_freeze_that_comes_after_it_was_taken_back_is_refused(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """Found by the search over every state: a rollback given up, its order to freeze late, and nobody to unfreeze ever after."""
+    async with a_side(two[0]) as a:
+        ours, stream, mark = make_workspace_id(), f"waggle_{MOVE}", f"move:{MOVE}"
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await a.moves.publish(MOVE, ours)
+        await a.ownership.unseal(ours, 1, stream, mark, 8000)
+        with pytest.raises(StreamGone, match="came after it was taken back"):
+            await a.ownership.seal(ours, 1, 1000, stream, mark, 7000)
+        await say(a, ours, 1)
+        assert (await a.ownership.seal(ours, 1, 1000, stream, mark, 9000)).state == "frozen"
 
 
 async def test_every_table_keyed_by_workspace_travels_or_is_the_tenancy_row(cell_database: FreshDatabase) -> None:

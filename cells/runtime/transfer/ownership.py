@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -70,19 +70,26 @@ class Ownership:
     async def seal(self, workspace_id: WorkspaceId, epoch: int, lock_timeout_ms: int, stream: str, mark: str, number: int) -> Tenancy:
         """Freeze, and write the mark in the same transaction: whoever has seen it has all that was ever committed at this epoch.
 
-        Refused without the publication `stream`: an order that comes after its move was undone would freeze for ever.
+        An order that comes late would freeze for ever, so it is refused without the publication `stream` (the move has let go),
+        and where a mark with a higher number was written (the seal was taken back meanwhile).
         """
 
         async def also(connection: AsyncConnection) -> None:
-            if not (await connection.execute(_PUBLISHED, {"name": stream})).one_or_none():
+            if not await _published(connection, stream):
                 raise StreamGone(f"{stream} publishes nothing here any more: workspace {workspace_id} is not frozen for it")
-            await _mark(connection, workspace_id, mark, number)
+            if await _mark(connection, workspace_id, mark, number) > number:
+                raise StreamGone(f"an order to freeze workspace {workspace_id} came after it was taken back")
 
         return await self._change(workspace_id, lambda row: transitions.freeze(row, epoch), lock_timeout_ms, also)
 
-    async def unseal(self, workspace_id: WorkspaceId, epoch: int) -> Tenancy:
-        """Take a seal back."""
-        return await self._change(workspace_id, lambda row: transitions.unseal(row, epoch))
+    async def unseal(self, workspace_id: WorkspaceId, epoch: int, stream: str, mark: str, number: int) -> Tenancy:
+        """Take a seal back, and every seal with a lower number that is still on its way."""
+
+        async def also(connection: AsyncConnection) -> None:
+            if await _published(connection, stream):
+                await _mark(connection, workspace_id, mark, number)
+
+        return await self._change(workspace_id, lambda row: transitions.unseal(row, epoch), also=also)
 
     async def mark(self, workspace_id: WorkspaceId, mark: str, number: int) -> None:
         async with self._database.writing(TenantScope(workspace_id, 0)) as connection:
@@ -130,7 +137,13 @@ class Ownership:
         return row
 
 
-async def _mark(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> None:
+async def _published(connection: AsyncConnection, stream: str) -> bool:
+    return (await connection.execute(_PUBLISHED, {"name": stream})).one_or_none() is not None
+
+
+async def _mark(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> int:
+    """The mark's number from now on: it never falls."""
     fresh = insert(cursors).values(workspace_id=workspace_id, name=mark, seq=number)
-    again = fresh.on_conflict_do_update(index_elements=[cursors.c.workspace_id, cursors.c.name], set_={"seq": number})
-    await connection.execute(again)
+    higher = func.greatest(cursors.c.seq, number)
+    again = fresh.on_conflict_do_update(index_elements=[cursors.c.workspace_id, cursors.c.name], set_={"seq": higher})
+    return int((await connection.execute(again.returning(cursors.c.seq))).scalar_one())

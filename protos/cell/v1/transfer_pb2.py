@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos.cell.v1 import cell_pb2 as protos_dot_cell_dot_v1_dot_cell__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/cell/v1/transfer.proto\x12\x0eprotos.cell.v1\x1a\x19protos/cell/v1/cell.proto\"%\n\rSurveyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"d\n\x0bSurveyReply\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12\x10\n\x08\x62lockers\x18\x03 \x03(\t\x12\x17\n\x0fschema_revision\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\"7\n\x0ePublishRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\"}\n\x0cPublishReply\x12\x12\n\nconnection\x18\x01 \x01(\t\x12(\n\x07tenancy\x18\x02 \x01(\x0b\x32\x17.protos.cell.v1.Tenancy\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tsubdomain\x18\x05 \x01(\t\"f\n\x0eReceiveRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tsubdomain\x18\x05 \x01(\t\"H\n\x0b\x43opyRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\"G\n\tCopyReply\x12\x0c\n\x04\x64one\x18\x01 \x01(\x08\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x0f\n\x07problem\x18\x04 \x01(\t\"J\n\rFollowRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\"\r\n\x0b\x46ollowReply\"D\n\x0bMarkRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\x04\"\x0b\n\tMarkReply\"l\n\x0bSealRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x17\n\x0flock_timeout_ms\x18\x04 \x01(\r\x12\x0e\n\x06number\x18\x05 \x01(\x04\",\n\tSealReply\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x12\n\nlast_ts_us\x18\x02 \x01(\x04\"4\n\rUnsealRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"]\n\x10\x41waitMarkRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x04 \x01(\r\"+\n\x0e\x41waitMarkReply\x12\x0c\n\x04seen\x18\x01 \x01(\x08\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"E\n\rDigestRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x0f\n\x07\x62uckets\x18\x03 \x03(\r\"C\n\x06\x42ucket\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x02 \x01(\r\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x0c\n\x04hash\x18\x04 \x01(\t\"6\n\x0b\x44igestReply\x12\'\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\x16.protos.cell.v1.Bucket\"S\n\x0bTakeRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x12\n\nlast_ts_us\x18\x04 \x01(\x04\"4\n\x0b\x44ropRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\"\x0b\n\tDropReply\"4\n\x0cPurgeRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66orget\x18\x02 \x01(\x08\"(\n\nPurgeReply\x12\x0c\n\x04\x64one\x18\x01 \x01(\x08\x12\x0c\n\x04rows\x18\x02 \x01(\x04\"\x12\n\x10LeftoversRequest\"\x1f\n\x0eLeftoversReply\x12\r\n\x05names\x18\x01 \x03(\t2\xd9\x07\n\x08Transfer\x12\x44\n\x06Survey\x12\x1d.protos.cell.v1.SurveyRequest\x1a\x1b.protos.cell.v1.SurveyReply\x12G\n\x07Publish\x12\x1e.protos.cell.v1.PublishRequest\x1a\x1c.protos.cell.v1.PublishReply\x12G\n\x07Receive\x12\x1e.protos.cell.v1.ReceiveRequest\x1a\x1c.protos.cell.v1.TenancyReply\x12>\n\x04\x43opy\x12\x1b.protos.cell.v1.CopyRequest\x1a\x19.protos.cell.v1.CopyReply\x12\x44\n\x06\x46ollow\x12\x1d.protos.cell.v1.FollowRequest\x1a\x1b.protos.cell.v1.FollowReply\x12>\n\x04Mark\x12\x1b.protos.cell.v1.MarkRequest\x1a\x19.protos.cell.v1.MarkReply\x12>\n\x04Seal\x12\x1b.protos.cell.v1.SealRequest\x1a\x19.protos.cell.v1.SealReply\x12\x45\n\x06Unseal\x12\x1d.protos.cell.v1.UnsealRequest\x1a\x1c.protos.cell.v1.TenancyReply\x12M\n\tAwaitMark\x12 .protos.cell.v1.AwaitMarkRequest\x1a\x1e.protos.cell.v1.AwaitMarkReply\x12\x44\n\x06\x44igest\x12\x1d.protos.cell.v1.DigestRequest\x1a\x1b.protos.cell.v1.DigestReply\x12\x41\n\x04Take\x12\x1b.protos.cell.v1.TakeRequest\x1a\x1c.protos.cell.v1.TenancyReply\x12>\n\x04\x44rop\x12\x1b.protos.cell.v1.DropRequest\x1a\x19.protos.cell.v1.DropReply\x12\x41\n\x05Purge\x12\x1c.protos.cell.v1.PurgeRequest\x1a\x1a.protos.cell.v1.PurgeReply\x12M\n\tLeftovers\x12 .protos.cell.v1.LeftoversRequest\x1a\x1e.protos.cell.v1.LeftoversReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/cell/v1/transfer.proto\x12\x0eprotos.cell.v1\x1a\x19protos/cell/v1/cell.proto\"%\n\rSurveyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"d\n\x0bSurveyReply\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12\x10\n\x08\x62lockers\x18\x03 \x03(\t\x12\x17\n\x0fschema_revision\x18\x04 \x01(\t\x12\r\n\x05state\x18\x05 \x01(\t\"7\n\x0ePublishRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\"}\n\x0cPublishReply\x12\x12\n\nconnection\x18\x01 \x01(\t\x12(\n\x07tenancy\x18\x02 \x01(\x0b\x32\x17.protos.cell.v1.Tenancy\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tsubdomain\x18\x05 \x01(\t\"f\n\x0eReceiveRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0e\n\x06secret\x18\x03 \x01(\x0c\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x11\n\tsubdomain\x18\x05 \x01(\t\"H\n\x0b\x43opyRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\"G\n\tCopyReply\x12\x0c\n\x04\x64one\x18\x01 \x01(\x08\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x0f\n\x07problem\x18\x04 \x01(\t\"J\n\rFollowRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x12\n\nconnection\x18\x03 \x01(\t\"\r\n\x0b\x46ollowReply\"D\n\x0bMarkRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\x04\"\x0b\n\tMarkReply\"l\n\x0bSealRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x17\n\x0flock_timeout_ms\x18\x04 \x01(\r\x12\x0e\n\x06number\x18\x05 \x01(\x04\",\n\tSealReply\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\x12\n\nlast_ts_us\x18\x02 \x01(\x04\"U\n\rUnsealRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0f\n\x07move_id\x18\x03 \x01(\t\x12\x0e\n\x06number\x18\x04 \x01(\x04\"]\n\x10\x41waitMarkRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\x04\x12\x12\n\ntimeout_ms\x18\x04 \x01(\r\"+\n\x0e\x41waitMarkReply\x12\x0c\n\x04seen\x18\x01 \x01(\x08\x12\x0b\n\x03seq\x18\x02 \x01(\x04\"E\n\rDigestRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x0f\n\x07\x62uckets\x18\x03 \x03(\r\"C\n\x06\x42ucket\x12\r\n\x05table\x18\x01 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x02 \x01(\r\x12\x0c\n\x04rows\x18\x03 \x01(\x04\x12\x0c\n\x04hash\x18\x04 \x01(\t\"6\n\x0b\x44igestReply\x12\'\n\x07\x62uckets\x18\x01 \x03(\x0b\x32\x16.protos.cell.v1.Bucket\"S\n\x0bTakeRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x12\n\nlast_ts_us\x18\x04 \x01(\x04\"4\n\x0b\x44ropRequest\x12\x0f\n\x07move_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\"\x0b\n\tDropReply\"4\n\x0cPurgeRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66orget\x18\x02 \x01(\x08\"(\n\nPurgeReply\x12\x0c\n\x04\x64one\x18\x01 \x01(\x08\x12\x0c\n\x04rows\x18\x02 \x01(\x04\"\x12\n\x10LeftoversRequest\"\x1f\n\x0eLeftoversReply\x12\r\n\x05names\x18\x01 \x03(\t2\xd9\x07\n\x08Transfer\x12\x44\n\x06Survey\x12\x1d.protos.cell.v1.SurveyRequest\x1a\x1b.protos.cell.v1.SurveyReply\x12G\n\x07Publish\x12\x1e.protos.cell.v1.PublishRequest\x1a\x1c.protos.cell.v1.PublishReply\x12G\n\x07Receive\x12\x1e.protos.cell.v1.ReceiveRequest\x1a\x1c.protos.cell.v1.TenancyReply\x12>\n\x04\x43opy\x12\x1b.protos.cell.v1.CopyRequest\x1a\x19.protos.cell.v1.CopyReply\x12\x44\n\x06\x46ollow\x12\x1d.protos.cell.v1.FollowRequest\x1a\x1b.protos.cell.v1.FollowReply\x12>\n\x04Mark\x12\x1b.protos.cell.v1.MarkRequest\x1a\x19.protos.cell.v1.MarkReply\x12>\n\x04Seal\x12\x1b.protos.cell.v1.SealRequest\x1a\x19.protos.cell.v1.SealReply\x12\x45\n\x06Unseal\x12\x1d.protos.cell.v1.UnsealRequest\x1a\x1c.protos.cell.v1.TenancyReply\x12M\n\tAwaitMark\x12 .protos.cell.v1.AwaitMarkRequest\x1a\x1e.protos.cell.v1.AwaitMarkReply\x12\x44\n\x06\x44igest\x12\x1d.protos.cell.v1.DigestRequest\x1a\x1b.protos.cell.v1.DigestReply\x12\x41\n\x04Take\x12\x1b.protos.cell.v1.TakeRequest\x1a\x1c.protos.cell.v1.TenancyReply\x12>\n\x04\x44rop\x12\x1b.protos.cell.v1.DropRequest\x1a\x19.protos.cell.v1.DropReply\x12\x41\n\x05Purge\x12\x1c.protos.cell.v1.PurgeRequest\x1a\x1a.protos.cell.v1.PurgeReply\x12M\n\tLeftovers\x12 .protos.cell.v1.LeftoversRequest\x1a\x1e.protos.cell.v1.LeftoversReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,31 +59,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SEALREPLY']._serialized_start=936
   _globals['_SEALREPLY']._serialized_end=980
   _globals['_UNSEALREQUEST']._serialized_start=982
-  _globals['_UNSEALREQUEST']._serialized_end=1034
-  _globals['_AWAITMARKREQUEST']._serialized_start=1036
-  _globals['_AWAITMARKREQUEST']._serialized_end=1129
-  _globals['_AWAITMARKREPLY']._serialized_start=1131
-  _globals['_AWAITMARKREPLY']._serialized_end=1174
-  _globals['_DIGESTREQUEST']._serialized_start=1176
-  _globals['_DIGESTREQUEST']._serialized_end=1245
-  _globals['_BUCKET']._serialized_start=1247
-  _globals['_BUCKET']._serialized_end=1314
-  _globals['_DIGESTREPLY']._serialized_start=1316
-  _globals['_DIGESTREPLY']._serialized_end=1370
-  _globals['_TAKEREQUEST']._serialized_start=1372
-  _globals['_TAKEREQUEST']._serialized_end=1455
-  _globals['_DROPREQUEST']._serialized_start=1457
-  _globals['_DROPREQUEST']._serialized_end=1509
-  _globals['_DROPREPLY']._serialized_start=1511
-  _globals['_DROPREPLY']._serialized_end=1522
-  _globals['_PURGEREQUEST']._serialized_start=1524
-  _globals['_PURGEREQUEST']._serialized_end=1576
-  _globals['_PURGEREPLY']._serialized_start=1578
-  _globals['_PURGEREPLY']._serialized_end=1618
-  _globals['_LEFTOVERSREQUEST']._serialized_start=1620
-  _globals['_LEFTOVERSREQUEST']._serialized_end=1638
-  _globals['_LEFTOVERSREPLY']._serialized_start=1640
-  _globals['_LEFTOVERSREPLY']._serialized_end=1671
-  _globals['_TRANSFER']._serialized_start=1674
-  _globals['_TRANSFER']._serialized_end=2659
+  _globals['_UNSEALREQUEST']._serialized_end=1067
+  _globals['_AWAITMARKREQUEST']._serialized_start=1069
+  _globals['_AWAITMARKREQUEST']._serialized_end=1162
+  _globals['_AWAITMARKREPLY']._serialized_start=1164
+  _globals['_AWAITMARKREPLY']._serialized_end=1207
+  _globals['_DIGESTREQUEST']._serialized_start=1209
+  _globals['_DIGESTREQUEST']._serialized_end=1278
+  _globals['_BUCKET']._serialized_start=1280
+  _globals['_BUCKET']._serialized_end=1347
+  _globals['_DIGESTREPLY']._serialized_start=1349
+  _globals['_DIGESTREPLY']._serialized_end=1403
+  _globals['_TAKEREQUEST']._serialized_start=1405
+  _globals['_TAKEREQUEST']._serialized_end=1488
+  _globals['_DROPREQUEST']._serialized_start=1490
+  _globals['_DROPREQUEST']._serialized_end=1542
+  _globals['_DROPREPLY']._serialized_start=1544
+  _globals['_DROPREPLY']._serialized_end=1555
+  _globals['_PURGEREQUEST']._serialized_start=1557
+  _globals['_PURGEREQUEST']._serialized_end=1609
+  _globals['_PURGEREPLY']._serialized_start=1611
+  _globals['_PURGEREPLY']._serialized_end=1651
+  _globals['_LEFTOVERSREQUEST']._serialized_start=1653
+  _globals['_LEFTOVERSREQUEST']._serialized_end=1671
+  _globals['_LEFTOVERSREPLY']._serialized_start=1673
+  _globals['_LEFTOVERSREPLY']._serialized_end=1704
+  _globals['_TRANSFER']._serialized_start=1707
+  _globals['_TRANSFER']._serialized_end=2692
 # @@protoc_insertion_point(module_scope)

@@ -353,17 +353,24 @@ class UnsealRequest(_message.Message):
 
     WORKSPACE_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    MOVE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     epoch: _builtins.int
+    move_id: _builtins.str
+    number: _builtins.int
+    """of the turn that says so: a seal with a lower number comes too late and is refused"""
     def __init__(
         self,
         *,
         workspace_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
+        move_id: _builtins.str = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "move_id", b"move_id", "number", b"number", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

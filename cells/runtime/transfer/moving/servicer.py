@@ -68,7 +68,9 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
 
     async def Unseal(self, request: transfer_pb2.UnsealRequest, context: Any) -> cell_pb2.TenancyReply:
         async with self._answering(context, "unseal", request) as workspace_id:
-            return cell_pb2.TenancyReply(tenancy=_message(await self._moves.ownership.unseal(workspace_id, request.epoch)))
+            stream, mark = stream_of(request.move_id), mark_of(request.move_id)
+            row = await self._moves.ownership.unseal(workspace_id, request.epoch, stream, mark, request.number)
+            return cell_pb2.TenancyReply(tenancy=_message(row))
 
     async def AwaitMark(self, request: transfer_pb2.AwaitMarkRequest, context: Any) -> transfer_pb2.AwaitMarkReply:
         async with self._answering(context, "await_mark", request) as workspace_id:
