@@ -58,7 +58,10 @@ def _spoken(words: str, now: datetime) -> datetime | None:
 
 def _from_now(found: re.Match[str], now: datetime) -> datetime | None:
     count = _NUMBERS.get(found[1]) or float(found[1])
-    then = now + timedelta(seconds=count * _UNITS[found[2]])
+    seconds = count * _UNITS[found[2]]
+    if seconds > AHEAD_S_MAX:
+        return None
+    then = now + timedelta(seconds=seconds)
     return _at(then, f"at {found[3]}") if found[3] else then
 
 
