@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cells.runtime.log import Change, LoggedEvent, Transaction
+from cells.runtime.log import Change, LoggedEvent, LoggedTenant, Transaction
 from cells.runtime.tenancy import TenantScope
 from chassis.identity import WorkspaceId
 
@@ -206,6 +206,9 @@ class Attachments(Protocol):
         """Remove a part of them; how many, 0 when none are left."""
 
 
+Follower = Callable[[LoggedTenant], Awaitable[None]]
+"""Follows one workspace in a worker for as long as it lives in the cell at this epoch, and then returns."""
+
 Exchange = Callable[[Tenant, AsyncIterator[bytes]], AsyncIterator[bytes]]
 """A verb that takes or gives more than fits in one answer: pieces in, pieces out, both in order, neither ever held as a whole."""
 
@@ -228,6 +231,10 @@ class Workload:
     """What its work for later is done by, by name."""
     errands: Mapping[str, Errand] = field(default_factory=dict)
     """The same for work outside the database."""
+    followers: Mapping[str, Follower] = field(default_factory=dict)
+    """What a worker runs for each workspace, by name."""
+    notices: Callable[[], Sequence[str]] = tuple
+    """What an operator should know of this process now, in sentences; `waggle status` shows them."""
     attachments: Attachments | None = None
 
 
