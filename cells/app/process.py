@@ -20,7 +20,7 @@ from cells.app.upkeep import keep_partitions_ahead
 from cells.runtime.bus import Bus, Claims, Ephemerals, Remembered, Shared
 from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
-from cells.runtime.jobs import DueWork, Errands
+from cells.runtime.jobs import DueWork, Errands, Followers
 from cells.runtime.log import Tenants, WorkspaceLog
 from cells.runtime.tenancy import Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
 from cells.runtime.transfer import (
@@ -117,6 +117,7 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
             await stack.enter_async_context(_running(keep_partitions_ahead(database, workload.partitions)))
             await stack.enter_async_context(_running(DueWork(workload.due, database, log, clock).run()))
             await stack.enter_async_context(_running(Errands(workload.errands, Tenants(table, database, log), clock).run()))
+            await stack.enter_async_context(_running(Followers(workload.followers, Tenants(table, database, log)).run()))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
         yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus))
 

@@ -5,4 +5,4 @@ from cells.runtime.jobs.due import DueWork, drop_due, plan_due
 from cells.runtime.jobs.errands import Errands
 from cells.runtime.jobs.followers import Followers
 
-__all__ = ["Consumer", "DueWork", "Errands", "Handle", "drop_due", "plan_due"]
+__all__ = ["Consumer", "DueWork", "Errands", "Followers", "Handle", "drop_due", "plan_due"]
