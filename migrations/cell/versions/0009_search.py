@@ -54,6 +54,7 @@ def _tables() -> None:
         sa.Column("scanned", sa.Boolean, nullable=False, server_default="false"),
         _number("generation"),
         _number("documents"),
+        sa.Column("home", sa.Text, nullable=False, server_default=""),
     )
     reason = sa.Column("reason", sa.Text, nullable=False)
     op.create_table("search_failures", _key("workspace_id"), _key("engine"), _key("document"), reason, _number("failed_us"))

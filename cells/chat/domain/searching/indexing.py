@@ -13,9 +13,11 @@ from cells.chat.domain.searching.progress_repository import Progress, ProgressBo
 from cells.chat.domain.searching.reading_repository import Reading
 from cells.chat.domain.searching.saying import file_document, message_document
 from cells.chat.search.hits import Batch
-from cells.runtime.log import LoggedTenant, Transaction
+from cells.runtime.log import Event, LoggedTenant, Transaction
 from cells.runtime.log.snapshot import head_of
 
+ASKED = Event("search_rebuild_asked", ("-",), '{"type":"search_rebuild_asked"}')
+"""Told to nobody: it wakes whoever keeps an index."""
 FILES = "files/"
 """Where a scan is once it is through with messages: `after_channel` is this and the last file's id."""
 
@@ -30,6 +32,31 @@ class Step:
     files: Batch = field(default_factory=Batch)
 
 
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A change: an engine that does not know the workspace yet starts at the head of the log, and reads what was before.
+
+    Asked `again`, it starts anew.
+    """
+
+    engine: str
+    home: str = ""
+    generation: int = 0
+    again: bool = False
+
+    async def apply(self, tx: Transaction) -> Progress:
+        book = ProgressBook(tx.connection, tx.scope)
+        there = await book.get(self.engine)
+        if there is not None and not self.again:
+            return there
+        head = await head_of(tx.connection, tx.scope)
+        progress = Progress(self.engine, head, generation=self.generation, home=self.home)
+        await book.put(progress)
+        if there is not None:
+            tx.append(ASKED)
+        return progress
+
+
 class Sink(Protocol):
     """An engine's storing side."""
 
@@ -39,6 +66,9 @@ class Sink(Protocol):
     @property
     def page_size(self) -> int:
         """Events, or messages, that are told at once."""
+
+    def beginning(self, tenant: LoggedTenant) -> Begin:
+        """How it starts with a workspace."""
 
     async def send(self, tenant: LoggedTenant, step: Step) -> dict[str, str]:
         """Before the place is moved, outside any transaction; may happen twice. Returns what was refused for good, and why."""
@@ -72,27 +102,6 @@ class Advance:
         await book.put(self.step.after)
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """A change: an engine that does not know the workspace yet starts at the head of the log, and reads what was before.
-
-    Asked `again`, it starts anew and its generation rises.
-    """
-
-    engine: str
-    again: bool = False
-
-    async def apply(self, tx: Transaction) -> Progress:
-        book = ProgressBook(tx.connection, tx.scope)
-        there = await book.get(self.engine)
-        if there is not None and not self.again:
-            return there
-        generation = there.generation + 1 if there else 0
-        progress = Progress(self.engine, await head_of(tx.connection, tx.scope), generation=generation)
-        await book.put(progress)
-        return progress
-
-
 class Indexing:
     """One engine, any workspace."""
 
@@ -108,7 +117,7 @@ class Indexing:
     async def progress(self, tenant: LoggedTenant) -> Progress:
         async with tenant.reading() as connection:
             found = await ProgressBook(connection, tenant.scope).get(self._sink.engine)
-        return await tenant.commit(Begin(self._sink.engine)) if found is None else found
+        return await tenant.commit(self._sink.beginning(tenant)) if found is None else found
 
     async def step(self, tenant: LoggedTenant) -> bool:
         """Tell one page of news, or of what was there before; whether there was any."""
@@ -130,7 +139,7 @@ class Indexing:
         if not events:
             return None
         news = news_of(events)
-        after = replace(before, seq=events[-1].seq)
+        after = replace(before, seq=events[-1].seq, documents=before.documents + sum(event.kind == "message" for event in events))
         if news.rewritten:
             after = replace(after, scanned=False, after_channel="", after_us=-1)
         return await self._step_of(tenant, before, after, news)

@@ -2,9 +2,16 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.searching.opensearch_sink import engine_of
+from cells.chat.domain.searching.progress_repository import ProgressBook
 from cells.chat.search.engines import Engines
+from cells.chat.search.opensearch import Cluster, OpenSearchEngine
 from cells.chat.search.postgres_repository import PostgresEngine
+from cells.runtime.log.snapshot import head_of
 from cells.runtime.tenancy import TenantScope
+
+LAG_EVENTS_MAX = 1_000
+"""Events that an index may be behind and still be asked; further behind, the tables know more."""
 
 
 class PostgresAlone:
@@ -12,3 +19,19 @@ class PostgresAlone:
 
     async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines:
         return Engines((PostgresEngine(connection, scope),))
+
+
+class WithOpenSearch:
+    """OpenSearch where its index is whole and up to date, and while it answers; PostgreSQL always."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines:
+        postgres = PostgresEngine(connection, scope)
+        progress = await ProgressBook(connection, scope).get(engine_of(self._cluster))
+        if progress is None or not progress.scanned:
+            return Engines((postgres,))
+        if await head_of(connection, scope) - progress.seq > LAG_EVENTS_MAX:
+            return Engines((postgres,))
+        return Engines((OpenSearchEngine(self._cluster, scope.workspace_id), postgres))

@@ -1,6 +1,6 @@
 """The tables' storing side: documents and place in one transaction, so each is stored exactly once."""
 
-from cells.chat.domain.searching.indexing import Step
+from cells.chat.domain.searching.indexing import Begin, Step
 from cells.chat.search.postgres_repository import PostgresEngine
 from cells.runtime.log import LoggedTenant, Transaction
 from chassis.identity import WorkspaceId
@@ -16,6 +16,9 @@ class PostgresSink:
 
     def __init__(self) -> None:
         self._known: set[tuple[WorkspaceId, str]] = set()
+
+    def beginning(self, tenant: LoggedTenant) -> Begin:  # noqa: ARG002 - the protocol's names
+        return Begin(self.engine)
 
     async def send(self, tenant: LoggedTenant, step: Step) -> dict[str, str]:  # noqa: ARG002 - the protocol's names
         return {}

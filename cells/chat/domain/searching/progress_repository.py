@@ -19,6 +19,8 @@ class Progress:
     generation: int = 0
     """Rises with every rebuild."""
     documents: int = 0
+    home: str = ""
+    """The index that is filled, where the engine has several."""
 
 
 class ProgressBook:
@@ -42,8 +44,12 @@ class ProgressBook:
             "s": progress.scanned,
             "g": progress.generation,
             "n": progress.documents,
+            "h": progress.home,
         }
         await self._connection.execute(_PUT, {"w": self._workspace, **values})
+
+    async def remove(self, engine: str) -> None:
+        await self._connection.execute(_REMOVE, {"w": self._workspace, "e": engine})
 
     async def fail(self, engine: str, document: str, reason: str, now_us: int) -> None:
         """Keep a dead letter; the last reason counts."""
@@ -56,14 +62,16 @@ class ProgressBook:
         return int((await self._connection.execute(_FAILURES, {"w": self._workspace, "e": engine})).scalar_one())
 
 
-_COLUMNS = "engine, seq, after_channel, after_us, scanned, generation, documents"
+_COLUMNS = "engine, seq, after_channel, after_us, scanned, generation, documents, home"
 _ALL = text(f"SELECT {_COLUMNS} FROM search_progress WHERE workspace_id = :w ORDER BY engine")  # noqa: S608 - columns of ours
 _GET = text(f"SELECT {_COLUMNS} FROM search_progress WHERE workspace_id = :w AND engine = :e")  # noqa: S608 - columns of ours
 _PUT = text(
-    f"INSERT INTO search_progress (workspace_id, {_COLUMNS}) VALUES (:w, :e, :seq, :c, :ts, :s, :g, :n)"  # noqa: S608 - columns of ours
+    f"INSERT INTO search_progress (workspace_id, {_COLUMNS}) VALUES (:w, :e, :seq, :c, :ts, :s, :g, :n, :h)"  # noqa: S608 - columns of ours
     " ON CONFLICT (workspace_id, engine) DO UPDATE SET seq = excluded.seq, after_channel = excluded.after_channel,"
-    " after_us = excluded.after_us, scanned = excluded.scanned, generation = excluded.generation, documents = excluded.documents"
+    " after_us = excluded.after_us, scanned = excluded.scanned, generation = excluded.generation, documents = excluded.documents,"
+    " home = excluded.home"
 )
+_REMOVE = text("DELETE FROM search_progress WHERE workspace_id = :w AND engine = :e")
 _FAIL = text(
     "INSERT INTO search_failures (workspace_id, engine, document, reason, failed_us) VALUES (:w, :e, :d, :r, :at)"
     " ON CONFLICT (workspace_id, engine, document) DO UPDATE SET reason = excluded.reason, failed_us = excluded.failed_us"

@@ -35,8 +35,10 @@ search_progress = tenant_table(
     Column("scanned", Boolean, nullable=False),
     Column("generation", BigInteger, nullable=False),
     Column("documents", BigInteger, nullable=False),
+    Column("home", Text, nullable=False),
 )
-"""How far an engine has come: in the log (`seq`), and in reading what was there before (`after_channel`, `after_us`, `scanned`)."""
+"""How far an engine has come: in the log (`seq`), and in reading what was there before (`after_channel`, `after_us`, `scanned`);
+`home` is the index that it fills."""
 
 search_failures = tenant_table(
     "search_failures",
