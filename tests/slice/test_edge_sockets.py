@@ -10,8 +10,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from router.app.settings import EdgeSettings
 from router.edge.connection import Patience
-from router.edge.serving import ServingSettings
+from router.edge.serving import SWEEP_S, ServingSettings
 from router.edge.sockets import SocketSettings
 from router.edge.tasks import TaskGroup
 from router.forward import CellUnavailable, Refused
@@ -218,6 +219,37 @@ async def test_silent_socket_is_cut_and_an_answering_one_is_kept() -> None:
                 await mute_session.closed.get()
             session.sink.send("alive")
             assert await client.recv() == "alive"
+        mute.close()
+
+
+PING = b"\x89\x00"
+
+
+def until_ping(sock: socket.socket) -> bytes:
+    received = b""
+    while PING not in received:
+        received += sock.recv(4096)
+    return received
+
+
+async def test_by_default_a_socket_is_pinged_after_30_s_and_cut_within_60_s_of_silence() -> None:
+    """The sweeps of a minute, at the times they would come; between two of them lies `SWEEP_S`."""
+    settings = EdgeSettings().serving
+    assert settings.patience.silence_s + 2 * SWEEP_S <= 60.0, "cut within a minute, however late a sweep is noticed"
+    assert settings.patience.silence_s > 1.5 * settings.patience.ping_s, "who answers at all is heard before that"
+    async with an_edge(settings=settings) as edge:
+        mute = await asyncio.get_running_loop().run_in_executor(None, raw_socket, edge, PATH)
+        session = await opened(edge)
+        [connection] = edge.serving._open
+        heard_s = connection._times.heard_s
+        for second in range(1, 58):
+            edge.serving.sweep_once(heard_s + second)
+            assert len(connection._wires) == 1 and next(iter(connection._wires.values())).pinged_s <= heard_s + 31
+            assert not connection.writer.transport.is_closing(), f"{second} s of silence"
+        assert (await asyncio.get_running_loop().run_in_executor(None, until_ping, mute)).count(PING) == 1
+        edge.serving.sweep_once(heard_s + 58)
+        async with asyncio.timeout(5):
+            assert (await session.closed.get())[0] == 1006
         mute.close()
 
 
