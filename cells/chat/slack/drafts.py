@@ -75,7 +75,7 @@ class Draft:
 def draft_of(arguments: DraftArguments, bearer: Bearer) -> Draft:
     """Raises each of `DRAFT_ERRORS`."""
     carried = carried_of(arguments)
-    text = checked_text(text_of(arguments) or "", "given" if any(carried.values()) else None)
+    text = checked_text(text_of(arguments) or "", "given" if carried.get("blocks") or carried.get("attachments") else None)
     extras = {name: value for name, value in carried.items() if value} | _presentation(arguments, bearer)
     return Draft(text, _encode(extras).decode() if extras else None)
 

@@ -25,6 +25,8 @@ from cells.runtime.log import Transaction
 from chassis.identity import UserId
 
 STREAMING = "streaming"
+SAYS_NOTHING = frozenset((PRIVATE, "subtype", "username", "icons", "mrkdwn", "metadata"))
+"""What may be in a message's extras without anything being said by it."""
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -76,7 +78,7 @@ class UpdateMessage:
     def _edited(self, before: Message, now_us: int) -> Message:
         text = before.text if self.text is None else self.text
         extras = merged(before.extras, self.carried or {})
-        checked_text(text, extras)
+        checked_text(text, extras if _says(extras) else None)
         return replace(before, text=text, extras=extras, edited_us=now_us, edited_by=self.user_id)
 
 
@@ -98,6 +100,10 @@ def merged(extras: str | None, changes: Mapping[str, Any]) -> str | None:
     found = {**(_decode(extras) if extras else {}), **changes}
     left = {name: value for name, value in found.items() if value}
     return _encode(left).decode() if left else None
+
+
+def _says(extras: str | None) -> bool:
+    return extras is not None and not SAYS_NOTHING.issuperset(_decode(extras))
 
 
 def private_of(message: Message) -> dict[str, Any]:
