@@ -5,6 +5,8 @@ STAMP := .venv/.installed
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$p; break; fi; done)
 ARGS ?=
+# Slack's client for node, played by a test; without npm that test is skipped.
+NODE_CLIENT := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.package-lock.json)
 PROTOS := $(wildcard protos/*/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -21,7 +23,7 @@ up: $(STAMP) ## start the platform here: control plane, router, two cells, a dem
 down: $(STAMP) ## stop what `make up` started; the data stays
 	@$(BIN)/waggle down $(ARGS)
 
-test: $(STAMP) ## run all tests but chaos; the servers they need are started by them
+test: $(STAMP) $(NODE_CLIENT) ## run all tests but chaos; the servers they need are started by them
 	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
 
 lint: $(STAMP) ## style, and which package may import which
@@ -50,7 +52,11 @@ chaos: $(STAMP) ## minutes of killing and pausing real processes
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 $(ARGS)
 
 clean: ## remove the virtual environment and caches (not the data)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf .venv tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
+	@echo "installing Slack's client for node into tests/node"
+	@cd tests/node && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
 
 # Made again when the dependencies change. One that cannot start (moved, half made) is made anew.
 $(STAMP): pyproject.toml constraints.txt

@@ -28,6 +28,7 @@ def refusal(status: int, error: str, retry_after_s: int = 0, *, close: bool = Fa
 
 
 NOT_AUTHED = refusal(200, "not_authed")
+UNKNOWN_METHOD = refusal(200, "unknown_method")
 INVALID_AUTH = refusal(200, "invalid_auth")
 UNAUTHORIZED = refusal(401, "invalid_auth")
 TEAM_NOT_FOUND = refusal(404, "team_not_found")

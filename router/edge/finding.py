@@ -9,6 +9,8 @@ from router.routes.table import Route
 
 PUBLIC = b"/api/_methods"
 """The same for every workspace: any cell may answer it."""
+OF_APPS = (b"/api/oauth.", b"/api/openid.")
+"""Called with an app's secret in place of a token; nothing serves them yet."""
 
 
 class Finder:
@@ -43,4 +45,6 @@ class Finder:
             return await self._resolver.by_subdomain(address.subdomain) or answers.TEAM_NOT_FOUND
         if address.path == PUBLIC:
             return self._resolver.any() or answers.UNAVAILABLE
+        if address.path.startswith(OF_APPS):
+            return answers.UNKNOWN_METHOD
         return answers.NOT_AUTHED if address.path.startswith(b"/api/") else answers.NOT_FOUND

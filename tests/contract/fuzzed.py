@@ -70,5 +70,5 @@ def bodies() -> Iterator[tuple[str | None, bytes]]:
         f"{MULTIPART}; boundary=x",
         b'--x\r\nContent-Disposition: form-data; name="f"; filename="../../etc/passwd"\r\n\r\n\x00\r\n--x--\r\n',
     )
-    for label in ("text/plain", "application/xml", "application/json-patch+json", "image/png", "", "/", "x" * 500, None):
-        yield label, b"<x/>"
+    for other in ("text/plain", "application/xml", "application/json-patch+json", "image/png", "", "/", "x" * 500, None):
+        yield other, b"<x/>"

@@ -92,6 +92,7 @@ async def test_workspace_is_found_in_the_path(edge: Edge, client: httpx.AsyncCli
     [
         ("/api/auth.test", {}, 200, "not_authed"),
         ("/api/auth.test", {"authorization": "Bearer nonsense"}, 200, "invalid_auth"),
+        ("/api/oauth.v2.access", {"authorization": "Basic eDp5"}, 200, "unknown_method"),
         ("/api/auth.test", {"host": "unknown.localhost"}, 503, "service_unavailable"),  # the control plane cannot be asked
         ("/w/unknown/api/auth.test", {}, 503, "service_unavailable"),
         ("/api/auth.test", {"authorization": f"Bearer {STRANGER}"}, 503, "service_unavailable"),

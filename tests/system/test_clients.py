@@ -1,0 +1,102 @@
+"""Slack's own clients, unmodified, play one scenario through the edge: slack_sdk, waited for and not, and @slack/web-api on node."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+from slack_sdk.web.async_client import AsyncWebClient
+
+from tests.harness.platform import Platform, clean_environment, free_port
+from tests.scenario.walk import Line, Step, Walk, first_names, steps
+
+pytestmark = [pytest.mark.system, pytest.mark.lasts(180)]
+NODE = Path(__file__).parents[1] / "node"
+CALLS_MIN = 60
+NODE_S_MAX = 60
+NOT_SERVED = {"oauth.v2.access"}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """One cell, with the limits that `waggle up` comes with."""
+    platform = Platform(tmp_path_factory.mktemp("clients") / "home", free_port(), {"WAGGLE_CELL_RATE_LIMITS": "1"})
+    platform.up(1)
+    try:
+        yield platform
+    finally:
+        platform.down()
+
+
+def tokens(platform: Platform, name: str) -> dict[str, str]:
+    """A workspace of its own for each client: all play the same parts."""
+    made = platform.workspace(name)
+    member = platform.waggle("user", "add", name, "member@example.com")
+    return {"owner": made["tokens"]["owner"], "bot": made["tokens"]["bot"], "member": member["token"]}
+
+
+def played(platform: Platform) -> list[Step]:
+    with urllib.request.urlopen(f"{platform.api}_methods", timeout=10) as answer:
+        served = {method["name"] for method in json.load(answer)["methods"]}
+    return [step for step in steps() if not step.keys().isdisjoint(("send", "load")) or played_by(step) in served | NOT_SERVED]
+
+
+def played_by(step: Step) -> str:
+    return str(step.get("call") or step.get("pages") or step.get("upload"))
+
+
+def judge(wanted: list[Step], lines: list[Line]) -> None:
+    """Each step succeeded, or was refused with its word."""
+    assert len(lines) == len(wanted)
+    for step, line in zip(wanted, lines, strict=True):
+        said = line["response"]
+        assert (None if said["ok"] else said.get("error", said)) == step.get("refused"), (step, said)
+
+
+def shape(line: Line) -> tuple[str, Any]:
+    """What must not depend on the client: which keys an answer has, and what node's client adds left away."""
+    return line["method"], sorted(set(line["response"]) - {"response_metadata"})
+
+
+def by_node(platform: Platform, of: dict[str, str], wanted: list[Step]) -> list[Line]:
+    told = {"base": platform.api, "tokens": of, "names": first_names(), "steps": wanted}
+    done = subprocess.run(
+        ["node", "walk.mjs"],
+        cwd=NODE,
+        input=json.dumps(told),
+        capture_output=True,
+        text=True,
+        timeout=NODE_S_MAX,
+        env=clean_environment(),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_scenario_is_long_enough(platform: Platform) -> None:
+    assert sum("call" in step for step in played(platform)) >= CALLS_MIN
+
+
+def test_slack_sdk_and_its_async_client(platform: Platform) -> None:
+    wanted = played(platform)
+    clients = {who: WebClient(token, base_url=platform.api) for who, token in tokens(platform, "plain").items()}
+    lines = asyncio.run(Walk(clients).through(wanted))
+    judge(wanted, lines)
+    waiting = {who: AsyncWebClient(token, base_url=platform.api) for who, token in tokens(platform, "waiting").items()}
+    awaited = asyncio.run(Walk(waiting).through(wanted))
+    judge(wanted, awaited)
+    assert [shape(line) for line in awaited] == [shape(line) for line in lines]
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine")
+@pytest.mark.skipif(not (NODE / "node_modules").is_dir(), reason="@slack/web-api is not installed (make test does where npm is)")
+def test_web_api_on_node(platform: Platform) -> None:
+    wanted = played(platform)
+    judge(wanted, by_node(platform, tokens(platform, "node"), wanted))
