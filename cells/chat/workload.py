@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.abuse.guard import Guard
@@ -12,11 +13,13 @@ from cells.chat.domain.reminders.service import DUE as REMINDERS
 from cells.chat.domain.reminders.service import fire_reminder
 from cells.chat.domain.scheduled.service import DUE as SCHEDULED
 from cells.chat.domain.scheduled.service import send_scheduled
+from cells.chat.domain.searching.service import search_of
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
 from cells.chat.exchange.exporting import export_archive
 from cells.chat.exchange.importing import import_archive
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
+from cells.chat.search.settings import SearchSettings
 from cells.chat.slack.archives import Archives
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
@@ -37,6 +40,8 @@ def chat(
     shared: Asking | None = None,
     rate_limits: float = 0.0,
     files: FileSettings | None = None,
+    search: SearchSettings | None = None,
+    cell: str = "cell",
 ) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
     `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
@@ -47,13 +52,14 @@ def chat(
     bearers, presences = Bearers(clock), Presences(clock, shared)
     limits = Limits(clock, rate_limits, shared) if rate_limits else None
     kept = filing(files or FileSettings(), clock)
+    searching = search_of(search or SearchSettings(), cell, clock)
     guard = Guard(clock)
     watching = guard if rate_limits else None
-    api = Dispatch(all_methods(remembered, presences, kept.intake, watching), bearers, clock, limits, presences.on_call)
+    api = Dispatch(partial(all_methods, library=searching.library)(remembered, presences, kept.intake, watching), bearers, clock, limits, presences.on_call)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with presences.running():
+        async with searching.running(), presences.running():
             if limits is None:
                 yield
                 return
@@ -64,7 +70,7 @@ def chat(
         name="chat",
         tables=chat_tables(),
         app=Archives(kept.before(api, bearers.require)),
-        commands=commands(bearers, guard),
+        commands={**commands(bearers, guard), **searching.commands},
         admit=admit_workspace,
         exchanges={"workspace.import": import_archive, "workspace.export": export_archive},
         sessions=RtmSessions(clock, once, presences, watching),
@@ -73,5 +79,7 @@ def chat(
         partitions={"make_message_partitions": MONTHS_AHEAD},
         due={STATUS_ENDS: end_status, SCHEDULED: send_scheduled, REMINDERS: fire_reminder, **kept.due},
         errands=kept.errands,
+        followers=searching.followers,
+        notices=searching.notices,
         attachments=kept.attachments,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from cells.chat.domain.presence.keeper import Presences
+from cells.chat.domain.searching.finding import Library
 from cells.chat.files.intake import Intake
 from cells.chat.files.settings import FileSettings
 from cells.chat.files.store import open_store
@@ -45,6 +46,7 @@ def all_methods(
     presences: Presences | None = None,
     intake: Intake | None = None,
     guard: Guarding | None = None,
+    library: Library | None = None,
 ) -> Mapping[str, Method]:
     guard = guard or Unguarded()
     return registry_of(
@@ -72,5 +74,5 @@ def all_methods(
         reactions.METHODS,
         reminders.METHODS,
         rtm.METHODS,
-        search.methods(remembered=remembered),
+        search.methods(library, remembered),
     )
