@@ -20,7 +20,7 @@ async def main(lifecycle: Lifecycle) -> None:
     configure_logging(SERVICE, level=settings.log_level, cell=settings.name, region=settings.region)
     configure_tracing(SERVICE, settings.otlp_endpoint)
     structlog.get_logger("cell").info("starting", role=settings.role, listen=str(settings.listen))
-    await serve(settings, partial(chat, rate_limits=settings.rate_limits, files=settings.files), lifecycle)
+    await serve(settings, partial(chat, rate_limits=settings.rate_limits, files=settings.files, search=settings.search, cell=settings.name), lifecycle)
 
 
 if __name__ == "__main__":

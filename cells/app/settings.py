@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cells.chat.files.settings import FileSettings
+from cells.chat.search.settings import SearchSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
 
@@ -36,6 +37,7 @@ class CellSettings:
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
     files: FileSettings = field(default_factory=FileSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     tls: Tls = field(default_factory=Tls)
 
     def plays(self, role: str) -> bool:
