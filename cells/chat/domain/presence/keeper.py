@@ -26,7 +26,9 @@ from cells.chat.domain.presence.sharing import (
     is_rebuilding,
     marking,
     reading,
+    reading_many,
     redis_time_us,
+    shares_among,
     shares_in,
     telling,
     told_in,
@@ -139,6 +141,19 @@ class Presences:
             user_id: presence_of(self._merged(room, user_id, shares_in(hash_), now_us).values(), standings.get(user_id, Standing()), now_us)
             for user_id, hash_ in known
         }
+
+    async def among(self, tenant: Tenant, standings: Mapping[str, Standing]) -> dict[str, str]:
+        """Slack's word for each of many, whose standings are read already. Without Redis, as far as this process knows."""
+        scope, now_us, user_ids = tenant.scope, self._clock.now_us(), list(standings)
+        found = await self._shared.ask([reading_many(scope.workspace_id, user_ids)]) if user_ids else None
+        shares = shares_among(found[0] if found else None)
+        room, words = self._rooms.get(scope.workspace_id), dict.fromkeys(user_ids, Availability.AWAY.value)
+        somewhere = {*shares} | {n for n, user_id in enumerate(user_ids) if room is not None and user_id in room.people}
+        for number in somewhere:
+            user_id = user_ids[number]
+            known = self._merged(room, user_id, shares.get(number, {}), now_us)
+            words[user_id] = presence_of(known.values(), standings[user_id], now_us).shown
+        return words
 
     async def shown(self, tenant: Tenant, user_ids: Sequence[str]) -> dict[str, str] | None:
         """Slack's word for each; None where Redis is away, for then nothing is said."""

@@ -61,6 +61,27 @@ return held
 """
 
 
+_READ_MANY = """
+local found = {}
+for number, key in ipairs(KEYS) do
+  local hash = redis.call('HGETALL', key)
+  if #hash > 0 then found[#found + 1] = {number - 1, hash} end
+end
+return found
+"""
+
+
+def reading_many(workspace_id: str, user_ids: Sequence[str]) -> Command:
+    """Thousands at once: only those of whom something is known are answered, by their place in `user_ids`."""
+    return ("EVAL", _READ_MANY, len(user_ids), *(shares_key(workspace_id, user_id) for user_id in user_ids))
+
+
+def shares_among(found: object) -> dict[int, dict[str, Share]]:
+    """By place; what cannot be read is passed over."""
+    many = found if isinstance(found, list) else ()
+    return {number: shares_in(dict(zip(hash_[::2], hash_[1::2], strict=False))) for number, hash_ in many}
+
+
 def telling(workspace_id: str, user_id: str, word: str, at_us: int, attempt: str) -> Command:
     """The answer is what was told before. `at_us` is Redis' own time at which the look read what the word comes from: a look
     that is overtaken by a later one, or arrives late at a Redis that hung, changes nothing. A word that stands keeps its attempt.
