@@ -52,7 +52,7 @@ class Digesting:
             folder = Path(name)
             found = await self._look(begun, kind, folder) if kind else NOTHING
             media = await self._keep(found, folder, keys)
-        await tenant.commit(FinishDigest(file_id, media, str(found.get("text", ""))))
+        await tenant.commit(FinishDigest(file_id, media, str(found.get("text", "")), tuple(keys.values())))
         DIGESTED.labels("problem" if "problem" in found else "done").inc()
         if "problem" in found:
             _log.info("a file cannot be looked into", workspace_id=tenant.scope.workspace_id, file_id=file_id, problem=found["problem"])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from cells.chat.domain.files.errors import ContentTaken, UploadNotOpen, UploadsDisabled
 from cells.chat.domain.files.file import UNKNOWN_SIZE, Content, File, FileState
-from cells.chat.domain.files.plans import Plan
 from cells.chat.domain.files.repository import Files
 from cells.chat.domain.files.uploading import BeginUpload, OpenUpload, ReceiveUpload
 from cells.chat.files.kinds import HEAD_BYTES, kind_of, preview_of
@@ -41,10 +40,6 @@ class Intake:
     store: ObjectStore
     settings: FileSettings
 
-    @property
-    def plan(self) -> Plan:
-        return Plan(self.settings.plan)
-
     async def open(self, tenant: Tenant, opening: OpenUpload) -> File:
         """A file that waits for its bytes. Raises UploadsDisabled, FileTooLarge, StorageFull."""
         if self.settings.store is None:
@@ -55,13 +50,13 @@ class Intake:
         """The file, with its bytes. Raises UploadNotOpen, StorageFull, ContentTaken; TooManyBytes, LengthMismatch; what `chunks` raises."""
         key = object_key(tenant, file_id)
         try:
-            file, bytes_max = await tenant.commit(BeginUpload(file_id, key, self.plan))
+            file, bytes_max = await tenant.commit(BeginUpload(file_id, key))
         except UploadNotOpen:
             return await self._again(tenant, file_id, chunks)
         content = await self._write(key, file.name, chunks, bytes_max)
         if file.size not in (UNKNOWN_SIZE, content.size):
             raise LengthMismatch(file.size, content.size)
-        return await tenant.commit(ReceiveUpload(file_id, content, self.plan, scanned=self.settings.clamd is not None))
+        return await tenant.commit(ReceiveUpload(file_id, content, scanned=self.settings.clamd is not None))
 
     async def _write(self, key: str, name: str, chunks: AsyncIterator[bytes], bytes_max: int) -> Content:
         digest, size = hashlib.sha256(), 0

@@ -1,6 +1,5 @@
 from dataclasses import dataclass
 
-from cells.chat.domain.files.plans import PLAN_DEFAULT, Plan
 from chassis.settings import setting
 
 
@@ -14,7 +13,6 @@ class FileSettings:
     s3_region: str = setting("WAGGLE_CELL_FILES_S3_REGION", default="us-east-1", help="of the S3 store")
     s3_key_id: str | None = setting("WAGGLE_CELL_FILES_S3_KEY_ID", default=None, help="access key of the S3 store; none: the machine's own")
     s3_secret: str | None = setting("WAGGLE_CELL_FILES_S3_SECRET", default=None, help="secret of that access key", secret=True)
-    plan: str = setting("WAGGLE_CELL_FILES_PLAN", default=str(PLAN_DEFAULT), choices=tuple(Plan), help="of workspaces that were given none")
     clamd: str | None = setting("WAGGLE_CELL_FILES_CLAMD", default=None, help="clamd at host:port or /socket; none: files are not scanned")
     digest_s: float = setting("WAGGLE_CELL_FILES_DIGEST_S", default=20.0, min=1, max=120, help="time for one file's thumbnails and text")
     digest_mib: int = setting("WAGGLE_CELL_FILES_DIGEST_MIB", default=768, min=256, max=8192, help="address space for the same, MiB")

@@ -80,7 +80,7 @@ class Spooling:
     async def _store(self, tenant: Tenant, bearer: Bearer, form: Form, begins: FileBegins, chunks: AsyncIterator[bytes]) -> File:
         name = form.fields.get("filename") or begins.filename or "untitled"
         filetype = snippet_type(form.fields.get("filetype", "")) or ""
-        opening = OpenUpload(bearer.user_id, name.rpartition("/")[2][:255] or "untitled", UNKNOWN_SIZE, "", filetype, self._intake.plan)
+        opening = OpenUpload(bearer.user_id, name.rpartition("/")[2][:255] or "untitled", UNKNOWN_SIZE, "", filetype)
         try:
             file = await self._intake.open(tenant, opening)
         except FileTooLarge as error:

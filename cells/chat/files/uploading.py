@@ -6,8 +6,9 @@ No token. The body is the file as it is, whatever its label says, unless it is m
 from collections.abc import AsyncIterator
 
 from cells.chat.domain.errors import DomainError
-from cells.chat.domain.files.errors import ContentTaken, StorageFull, UploadNotOpen
+from cells.chat.domain.files.errors import ContentTaken, UploadNotOpen
 from cells.chat.domain.files.file import File
+from cells.chat.domain.plans.errors import StorageLimitExceeded
 from cells.chat.files.bodies import ClientGone, answer, body_of, header
 from cells.chat.files.capabilities import read_capability, write_capability
 from cells.chat.files.forms import BadForm, FileBegins, FileEnds, Form
@@ -19,7 +20,7 @@ PURPOSE = "upload"
 _STATUS: dict[type[Exception], tuple[int, str]] = {
     UploadNotOpen: (410, "This upload address is spent or has expired: ask files.getUploadURLExternal for a new one"),
     ContentTaken: (409, "This upload address has received other content already"),
-    StorageFull: (413, "The workspace's files fill what its plan allows"),
+    StorageLimitExceeded: (413, "The workspace's files fill what its plan allows"),
 }
 
 

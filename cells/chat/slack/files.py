@@ -20,7 +20,6 @@ from cells.chat.domain.files.errors import (
     NotAllowed,
     PostContentsTooLarge,
     SnippetTooLarge,
-    StorageFull,
     TooManyChannels,
     UnknownSnippetType,
     UnknownType,
@@ -33,6 +32,7 @@ from cells.chat.domain.files.service import DeleteFile, MakePublic, RevokePublic
 from cells.chat.domain.files.types import snippet_type
 from cells.chat.domain.files.uploading import OpenUpload
 from cells.chat.domain.messages.errors import BlocksTooLong, InvalidBlocks, InvalidBlocksFormat
+from cells.chat.domain.plans.errors import StorageLimitExceeded
 from cells.chat.domain.timestamps import read_ts
 from cells.chat.files.capabilities import read_capability
 from cells.chat.files.intake import Intake
@@ -41,7 +41,7 @@ from cells.chat.files.uploading import upload_address
 from cells.chat.slack.arguments import Nested
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.destinations import destination
-from cells.chat.slack.drafts import DraftArguments, extras_of
+from cells.chat.slack.drafts import checked_blocks
 from cells.chat.slack.errors import InvalidArguments
 from cells.chat.slack.registry import FORM, MULTIPART, Method, Tier
 from chassis.identity import ChannelId
@@ -59,7 +59,6 @@ KINDS = ("all", "images", "snippets", "zips", "pdfs")
 NEVER_FOUND = ("spaces", "gdocs", "posts", "lists", "canvas")
 """Kinds that Slack has and no file here is of."""
 _ID = re.compile(r"F[0-9A-Z]{8,20}")
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class UrlArguments(msgspec.Struct):
@@ -118,15 +117,15 @@ class FileMethods:
         if filetype and arguments.length > SNIPPET_BYTES_MAX:
             raise SnippetTooLarge
         name = checked_name(arguments.filename)
-        opening = OpenUpload(call.bearer.user_id, name, arguments.length, arguments.alt_txt, filetype, self._intake.plan)
+        opening = OpenUpload(call.bearer.user_id, name, arguments.length, arguments.alt_txt, filetype)
         file = await self._intake.open(call.tenant, opening)
         return {"upload_url": upload_address(call.tenant, site_of(call).base, file), "file_id": file.file_id}
 
     async def complete_upload(self, call: Call[CompleteArguments]) -> Answer:
         """Completed again it answers the same, and shares nothing twice."""
         arguments = call.arguments
-        extras = extras_of(DraftArguments(blocks=arguments.blocks)) if arguments.blocks else None
-        sharing = await _sharing(call, arguments.channel_id or arguments.channels, _decode(extras) if extras else None)
+        extras = {"blocks": checked_blocks(arguments.blocks)} if arguments.blocks else None
+        sharing = await _sharing(call, arguments.channel_id or arguments.channels, extras)
         files = await call.tenant.commit(CompleteUpload(call.bearer.user_id, _titles(arguments.files), sharing, site_of(call)))
         return {"files": await _faces(call, files)}
 
@@ -148,7 +147,7 @@ class FileMethods:
             raise NoFileData
         name = checked_name(call.arguments.filename or f"untitled.{filetype or 'txt'}")
         try:
-            opening = OpenUpload(call.bearer.user_id, name, len(content), "", filetype or "text", self._intake.plan)
+            opening = OpenUpload(call.bearer.user_id, name, len(content), "", filetype or "text")
             file = await self._intake.open(call.tenant, opening)
         except FileTooLarge as error:
             raise PostContentsTooLarge from error
@@ -291,7 +290,7 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 
 
 _SHARES = (ChannelNotFound, NotInChannel, ChannelArchived, InvalidThreadTs, TooManyChannels)
-_OPENS = (UploadsDisabled, AltTextTooLarge, UnknownSnippetType, SnippetTooLarge, FileTooLarge, StorageFull)
+_OPENS = (UploadsDisabled, AltTextTooLarge, UnknownSnippetType, SnippetTooLarge, FileTooLarge, StorageLimitExceeded)
 _BLOCKS = (InvalidBlocks, InvalidBlocksFormat, BlocksTooLong)
 _WRITE, _READ = ("files:write",), ("files:read",)
 _FORMS = (FORM, MULTIPART)
@@ -301,7 +300,7 @@ _SEES = (FileNotFound, FileDeleted)
 def methods(intake: Intake) -> tuple[Method, ...]:
     files = FileMethods(intake)
     complete_errors = (FileNotFound, FileUpdateFailed, *_BLOCKS, *_SHARES)
-    upload_errors = (UploadsDisabled, NoFileData, PostContentsTooLarge, StorageFull, *_SHARES)
+    upload_errors = (UploadsDisabled, NoFileData, PostContentsTooLarge, StorageLimitExceeded, *_SHARES)
     return (
         Method("files.getUploadURLExternal", files.get_upload_url, Tier.FOUR, UrlArguments, _WRITE, _OPENS),
         Method("files.completeUploadExternal", files.complete_upload, Tier.FOUR, CompleteArguments, _WRITE, complete_errors),

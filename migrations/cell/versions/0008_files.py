@@ -66,7 +66,7 @@ def _shares() -> None:
 
 def _rest() -> None:
     op.create_table("file_texts", _key("workspace_id"), _key("file_id"), _text("text"))
-    op.create_table("file_usage", _key("workspace_id"), _text("plan"), _number("used_bytes"))
+    op.create_table("file_usage", _key("workspace_id"), _number("used_bytes"))
 
 
 def downgrade() -> None:

@@ -31,12 +31,6 @@ class PostContentsTooLarge(DomainError):
     code = "post_contents_too_large"
 
 
-class StorageFull(DomainError):
-    """The workspace's files fill what its plan allows."""
-
-    code = "storage_limit_reached"
-
-
 class SnippetTooLarge(DomainError):
     code = "snippet_too_large"
 

@@ -7,7 +7,6 @@ from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.files.file import File, FileId, FileState, Media, Scan, Share
-from cells.chat.domain.files.plans import Plan, Usage
 from cells.runtime.tenancy import TenantScope
 from chassis.identity import UserId
 
@@ -74,15 +73,12 @@ class Files:
         values |= {"state": str(file.state), "scan": str(file.scan), "media": _encode(file.media).decode()}
         await self._connection.execute(_PUT, {"w": self._workspace, **values})
 
-    async def usage(self, default: Plan) -> Usage:
-        row = (await self._connection.execute(_USAGE, {"w": self._workspace})).one_or_none()
-        return Usage(Plan(row.plan), row.used_bytes) if row else Usage(default, 0)
+    async def used_bytes(self) -> int:
+        """What all files of the workspace hold, thumbnails not counted."""
+        return (await self._connection.execute(_USAGE, {"w": self._workspace})).scalar_one_or_none() or 0
 
-    async def change_usage(self, default: Plan, bytes_more: int) -> None:
-        await self._connection.execute(_USE, {"w": self._workspace, "plan": str(default), "more": bytes_more})
-
-    async def change_plan(self, plan: Plan) -> None:
-        await self._connection.execute(_PLAN, {"w": self._workspace, "plan": str(plan)})
+    async def change_used(self, bytes_more: int) -> None:
+        await self._connection.execute(_USE, {"w": self._workspace, "more": bytes_more})
 
 
 class Shares:
@@ -197,14 +193,10 @@ _PUT = text(
     f"INSERT INTO files (workspace_id, {', '.join(_COLUMNS)}) VALUES (:w, {', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
     f" ON CONFLICT (workspace_id, file_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
 )
-_USAGE = text("SELECT plan, used_bytes FROM file_usage WHERE workspace_id = :w")
+_USAGE = text("SELECT used_bytes FROM file_usage WHERE workspace_id = :w")
 _USE = text(
-    "INSERT INTO file_usage (workspace_id, plan, used_bytes) VALUES (:w, :plan, greatest(0, :more))"
+    "INSERT INTO file_usage (workspace_id, used_bytes) VALUES (:w, greatest(0, :more))"
     " ON CONFLICT (workspace_id) DO UPDATE SET used_bytes = greatest(0, file_usage.used_bytes + :more)"
-)
-_PLAN = text(
-    "INSERT INTO file_usage (workspace_id, plan, used_bytes) VALUES (:w, :plan, 0)"
-    " ON CONFLICT (workspace_id) DO UPDATE SET plan = excluded.plan"
 )
 _PLACED = (
     "SELECT file_id, channel_id, ts_us, thread_us, user_id, kind FROM (SELECT s.*, c.kind,"  # noqa: S608 - conditions of ours

@@ -9,7 +9,6 @@ from cells.chat.domain.files.due import doom, forgive
 from cells.chat.domain.files.errors import CantDeleteFile, FileDeleted, FileNotFound, NotAllowed
 from cells.chat.domain.files.events import audience_of, told
 from cells.chat.domain.files.file import File, FileState, Media
-from cells.chat.domain.files.plans import PLAN_DEFAULT
 from cells.chat.domain.files.repository import Files, Shares, Texts
 from cells.chat.domain.roles.actions import Action, may
 from cells.chat.domain.roles.role import Role
@@ -63,7 +62,7 @@ async def remove_file(tx: Transaction, file: File, now_us: int) -> None:
     await doom(tx, file.keys, now_us)
     await files.put(replace(file, state=FileState.DELETED, object_key="", public_secret="", preview="", media=Media(), expires_us=0))
     if file.object_key:
-        await files.change_usage(PLAN_DEFAULT, -file.size)
+        await files.change_used(-file.size)
     await shares.remove_all(file.file_id)
     await forgive(tx, file.file_id)
     await Texts(tx.connection, tx.scope).remove(file.file_id)

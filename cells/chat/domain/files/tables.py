@@ -47,6 +47,5 @@ file_texts = tenant_table(
 file_usage = tenant_table(
     "file_usage",
     CHAT,
-    Column("plan", Text, nullable=False),
     Column("used_bytes", BigInteger, nullable=False),
 )

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, replace
 
 from cells.chat.domain.files.due import EXPIRE, doom, save
-from cells.chat.domain.files.errors import ContentTaken, FileTooLarge, StorageFull, UploadNotOpen
+from cells.chat.domain.files.errors import ContentTaken, FileTooLarge, UploadNotOpen
 from cells.chat.domain.files.file import UNKNOWN_SIZE, Content, File, FileId, FileState, Media, Scan
-from cells.chat.domain.files.plans import Plan
+from cells.chat.domain.files.quota import quota_of
 from cells.chat.domain.files.repository import Files
 from cells.chat.domain.files.service import remove_file
+from cells.chat.domain.plans.errors import StorageLimitExceeded
 from cells.runtime.jobs import plan_due
 from cells.runtime.log import Transaction
 from chassis.identity import UserId, make_id
@@ -31,16 +32,14 @@ class OpenUpload:
     alt_txt: str = ""
     filetype: str = ""
     """As the user said, for a snippet."""
-    plan: Plan = Plan.BUSINESS
-    """Of a workspace that was given none."""
 
     async def apply(self, tx: Transaction) -> File:
         files = Files(tx.connection, tx.scope)
-        usage = await files.usage(self.plan)
-        if self.size > usage.allowance.file_bytes_max:
+        quota = await quota_of(tx.connection, tx.scope)
+        if self.size > quota.file_bytes_max:
             raise FileTooLarge
-        if max(self.size, 1) > usage.free_bytes:
-            raise StorageFull
+        if max(self.size, 1) > quota.free_bytes:
+            raise StorageLimitExceeded
         file = self._file(tx.next_ts_us())
         await files.put(file)
         await plan_due(tx, EXPIRE, file.file_id, file.expires_us)
@@ -75,7 +74,6 @@ class BeginUpload:
 
     file_id: str
     object_key: str
-    plan: Plan
 
     async def apply(self, tx: Transaction) -> tuple[File, int]:
         """The file, and how many bytes it may have."""
@@ -83,10 +81,10 @@ class BeginUpload:
         file, now_us = await files.get(self.file_id), tx.next_ts_us()
         if file is None or file.state is not FileState.OPEN or file.expires_us < now_us:
             raise UploadNotOpen
-        usage = await files.usage(self.plan)
-        allowed = min(usage.free_bytes, usage.allowance.file_bytes_max)
+        quota = await quota_of(tx.connection, tx.scope)
+        allowed = min(quota.free_bytes, quota.file_bytes_max)
         if file.size > allowed:
-            raise StorageFull
+            raise StorageLimitExceeded
         await doom(tx, [self.object_key], now_us + UNCLAIMED_S * _US)
         return file, allowed if file.size == UNKNOWN_SIZE else file.size
 
@@ -97,7 +95,6 @@ class ReceiveUpload:
 
     file_id: str
     content: Content
-    plan: Plan
     scanned: bool = False
     """A virus scanner is asked before anybody gets it."""
 
@@ -108,12 +105,11 @@ class ReceiveUpload:
             raise UploadNotOpen
         if file.state is not FileState.OPEN:
             return self._again(file)
-        usage = await files.usage(self.plan)
-        if self.content.size > usage.free_bytes:
-            raise StorageFull
+        if self.content.size > (await quota_of(tx.connection, tx.scope)).free_bytes:
+            raise StorageLimitExceeded
         received = self._received(file, now_us)
         await files.put(received)
-        await files.change_usage(self.plan, received.size)
+        await files.change_used(received.size)
         await save(tx, [self.content.object_key])
         await plan_due(tx, EXPIRE, file.file_id, received.expires_us)
         return received

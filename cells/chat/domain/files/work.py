@@ -42,6 +42,8 @@ class FinishDigest:
     file_id: str
     media: Media
     text: str
+    keys: Sequence[str]
+    """All that were doomed for this attempt: those without an object have nothing to be removed."""
 
     async def apply(self, tx: Transaction) -> bool:
         files, now_us = Files(tx.connection, tx.scope), tx.next_ts_us()
@@ -50,7 +52,7 @@ class FinishDigest:
             return False
         digested = replace(file, media=self.media)
         await files.put(digested)
-        await save(tx, [thumb.key for thumb in self.media.thumbs.values()])
+        await save(tx, self.keys)
         if self.text:
             await Texts(tx.connection, tx.scope).put(self.file_id, self.text)
         if self.text or self.media.width:
