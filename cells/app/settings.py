@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cells.chat.files.settings import FileSettings
 from cells.chat.search.settings import SearchSettings
+from chassis.mail import MailSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
 
@@ -32,12 +33,16 @@ class CellSettings:
     rate_limits: float = setting(
         "WAGGLE_CELL_RATE_LIMITS", default=1.0, min=0, max=1_000_000, help="how many times the tiers' calls are allowed; 0: any number"
     )
+    public_url: str = setting(
+        "WAGGLE_CELL_PUBLIC_URL", default="http://127.0.0.1:8080", help="where clients reach the edge; links in mail begin so"
+    )
     drain_s: float = setting("WAGGLE_CELL_DRAIN_S", default=10.0, min=0, max=120, help="how long requests in flight may take at the end")
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
     files: FileSettings = field(default_factory=FileSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
     tls: Tls = field(default_factory=Tls)
 
     def plays(self, role: str) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.abuse.guard import Guard
@@ -26,9 +25,12 @@ from cells.chat.slack.counts import FORGETFUL, Remembering
 from cells.chat.slack.dispatch import Dispatch
 from cells.chat.slack.limits import Limits
 from cells.chat.slack.methods import all_methods
+from cells.chat.slack.people import PUBLIC_URL, People
+from cells.chat.slack.photos import PhotoDoor
 from cells.chat.slack.rtm import Once, RtmSessions
 from cells.runtime.workload import Workload
 from chassis.clock import Clock
+from chassis.mail import Mailer
 
 MONTHS_AHEAD = 12
 
@@ -42,12 +44,15 @@ def chat(
     files: FileSettings | None = None,
     search: SearchSettings | None = None,
     cell: str = "cell",
+    mailer: Mailer | None = None,
+    public_url: str = PUBLIC_URL,
 ) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
     `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
     `shared` is where processes tell one another who is here (`cells.runtime.bus.Shared`); without it presence says nothing, and each
     process limits calls for itself. `rate_limits` is how many times what the tiers allow is let through; 0: everything is.
-    `files` says where files lie.
+    `search` says which engines find what was said in `cell`. `files` says where files lie.
+    `mailer` takes letters to people, with links that begin with `public_url`; without it none is sent.
     """
     bearers, presences = Bearers(clock), Presences(clock, shared)
     limits = Limits(clock, rate_limits, shared) if rate_limits else None
@@ -55,11 +60,14 @@ def chat(
     searching = search_of(search or SearchSettings(), cell, clock)
     guard = Guard(clock)
     watching = guard if rate_limits else None
-    api = Dispatch(partial(all_methods, library=searching.library)(remembered, presences, kept.intake, watching), bearers, clock, limits, presences.on_call)
+    people = People(bearers, public_url=public_url) if mailer is None else People(bearers, mailer, public_url)
+    api = Dispatch(
+        all_methods(remembered, presences, kept.intake, watching, people, searching.library), bearers, clock, limits, presences.on_call
+    )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with searching.running(), presences.running():
+        async with searching.running(), presences.running(), people.running():
             if limits is None:
                 yield
                 return
@@ -69,7 +77,7 @@ def chat(
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=Archives(kept.before(api, bearers.require)),
+        app=PhotoDoor(Archives(kept.before(api, bearers.require))),
         commands={**commands(bearers, guard), **searching.commands},
         admit=admit_workspace,
         exchanges={"workspace.import": import_archive, "workspace.export": export_archive},

@@ -41,7 +41,12 @@ class Surroundings:
 
     def environment(self, plane: str, **more: str) -> dict[str, str]:
         """Raises SettingsError."""
-        return merged(self.given, plane, {"WAGGLE_CLUSTER_TOKEN_FILE": str(self.layout.token), **more})
+        return merged(self.given, plane, {"WAGGLE_CLUSTER_TOKEN_FILE": str(self.layout.token), **self._spool(), **more})
+
+    def _spool(self) -> dict[str, str]:
+        """Without an SMTP server mail lies in the platform's home."""
+        outside = {"WAGGLE_MAIL_SMTP_URL", "WAGGLE_MAIL_SPOOL"} & self.given.keys()
+        return {} if outside else {"WAGGLE_MAIL_SPOOL": str(self.layout.home / "mail")}
 
 
 def platform_services(around: Surroundings, cells: tuple[CellSpec, ...]) -> list[Service]:
@@ -94,6 +99,7 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         WAGGLE_CELL_OWNER_DATABASE_URL=server.server.url(DATABASE),
         WAGGLE_CELL_REDIS_URL=valkey.url,
         WAGGLE_CELL_CONTROL_PLANE=around.control_address,
+        WAGGLE_CELL_PUBLIC_URL=around.public_url,
         **_files(around, cell.name),
     )
     wish = Wish(cell.name, needs=(server.wish.name, tables.wish.name, name), configured=bool(around.given))

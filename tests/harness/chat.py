@@ -19,12 +19,14 @@ from cells.runtime.log import LoggedEvent, LoggedTenant, WorkspaceLog
 from cells.runtime.tenancy import Database, Tenancy, TenancyState, TenantScope
 from cells.runtime.workload import TENANT_KEY, Workload
 from chassis.clock import Clock, SystemClock
+from chassis.mail import Mailer
 from tests.harness.databases import FreshDatabase
 from tests.harness.shown import write_down
 from tests.harness.workspaces import a_log, a_workspace, execute
 
 HOST = "chat.test:8080"
 SECRET = b"s" * 32
+CLIENT = "192.0.2.1"
 Headers = list[tuple[bytes, bytes]]
 
 
@@ -51,6 +53,7 @@ async def exchange(app: Any, tenant: LoggedTenant, verb: str, path: str, query: 
         sent.append(message)
 
     scope = {"type": "http", "method": verb, "path": path, "query_string": query, "headers": headers, "scheme": "http", TENANT_KEY: tenant}
+    scope["client"] = (CLIENT, 0)
     await app(scope, receive, send)
     start, *rest = sent
     shown = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -166,8 +169,8 @@ class Chat:
 
 
 @asynccontextmanager
-async def a_chat(databases: FreshDatabase, clock: Clock | None = None) -> AsyncIterator[Chat]:
+async def a_chat(databases: FreshDatabase, clock: Clock | None = None, mailer: Mailer | None = None) -> AsyncIterator[Chat]:
     clock = clock or SystemClock()
     async with a_log(databases.app_url) as (database, log):
         files = FileSettings(store="memory://")
-        yield Chat(databases, chat(clock, Claims(None, clock), files=files), database, log)
+        yield Chat(databases, chat(clock, Claims(None, clock), files=files, mailer=mailer), database, log)

@@ -42,7 +42,7 @@ class Reader(Generic[A]):
         wrong: list[str] = []
         for field in self._fields:
             raw = given.get(field.name)
-            if raw is None:
+            if raw is None or (isinstance(raw, bytes) and field.read is not _bytes):
                 if field.required:
                     wrong.append(f"missing required field: {field.name}")
                 continue
@@ -97,6 +97,13 @@ def _number(raw: Any) -> Any:
     return int(shown) if len(shown) <= NUMBER_LENGTH_MAX and shown.isascii() and shown.removeprefix("-").isdigit() else _ABSENT
 
 
+def _bytes(raw: Any) -> bytes:
+    """A file of a multipart body."""
+    if not isinstance(raw, bytes):
+        raise ValueError("must be a file in a multipart body")  # noqa: TRY004 - a client's mistake, told to the client
+    return raw
+
+
 def _nested(raw: Any) -> Any:
     if not isinstance(raw, str):
         return raw if isinstance(raw, list | dict) else str(raw)
@@ -109,4 +116,4 @@ def _nested(raw: Any) -> Any:
     return decoded if isinstance(decoded, list | dict) else raw
 
 
-_READERS: dict[Any, Callable[[Any], Any]] = {str: _text, bool: _flag, int: _number, Nested: _nested}
+_READERS: dict[Any, Callable[[Any], Any]] = {str: _text, bool: _flag, int: _number, bytes: _bytes, Nested: _nested}

@@ -71,7 +71,7 @@ def read_json(body: bytes) -> dict[str, Any]:
 
 
 def read_multipart(content_type: str, body: bytes) -> dict[str, Any]:
-    """Text fields; files are not arguments of any method here."""
+    """Text of fields, bytes of files."""
     _, options = parse_options_header(content_type)
     collector = _Parts()
     try:
@@ -96,6 +96,7 @@ class _Parts:
         self._value = bytearray()
         self._data = bytearray()
         self._name: str | None = None
+        self._is_file = False
 
     def callbacks(self) -> Any:
         return {
@@ -119,13 +120,14 @@ class _Parts:
         if bytes(self._header).lower() == b"content-disposition":
             _, options = parse_options_header(bytes(self._value))
             name = options.get(b"name")
-            self._name = name.decode("utf-8", "replace") if name is not None and b"filename" not in options else None
+            self._name = name.decode("utf-8", "replace") if name is not None else None
+            self._is_file = b"filename" in options
         self._header.clear()
         self._value.clear()
 
     def _on_end(self) -> None:
         if self._name is not None:
-            self.fields[self._name] = self._data.decode("utf-8", "replace")
+            self.fields[self._name] = bytes(self._data) if self._is_file else self._data.decode("utf-8", "replace")
 
     def _on_last(self) -> None:
         self.ended = True

@@ -1,6 +1,6 @@
 """One API call as its handler gets it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -45,6 +45,12 @@ class Call(Generic[A_co]):
     """The arguments as they came, token left out."""
     origin: Origin
     clock: Clock
+    address: str = ""
+    """Where the request came from, as the router saw it."""
+    agent: str = ""
+    """What the client calls itself."""
+    more_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """What the answer's header is to say beside what every answer's says."""
 
     @property
     def team_id(self) -> str:

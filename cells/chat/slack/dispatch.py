@@ -12,11 +12,13 @@ import msgspec
 from cells.chat.domain.abuse.errors import SlowDown
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.roles.role import Role
+from cells.chat.domain.signin.errors import TooManyAttempts
 from cells.chat.domain.tokens.errors import MissingScope, NotAuthed
 from cells.chat.domain.tokens.repository import Bearer
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.bodies import ClientGone, arguments_of, read_body
 from cells.chat.slack.call import Answer, Call, Origin
+from cells.chat.slack.cookies import token_in_cookie
 from cells.chat.slack.errors import BodyTooLarge, UnknownMethod
 from cells.chat.slack.limits import PLACE_LENGTH_MAX, Limits, RateLimited
 from cells.chat.slack.listing import LISTING, listing_of
@@ -65,14 +67,14 @@ class Dispatch:
             answer = await self._answer(exchange, scope, receive)
         except BodyTooLarge as error:
             status, answer = 413, refusal(error)
-        except (RateLimited, SlowDown) as error:
+        except (RateLimited, SlowDown, TooManyAttempts) as error:
             status, answer = 429, refusal(error)
             more = ((b"retry-after", b"%d" % error.retry_after_s),)
         except DomainError as error:
             answer = refusal(error) | exchange.echo
         except ClientGone:
             return None
-        return await _reply(send, status, _encode(answer), exchange.bearer, exchange.method, more)
+        return await _reply(send, status, _encode(answer), exchange.bearer, exchange.method, (*more, *exchange.more))
 
     async def _answer(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> Answer:
         headers = _headers_of(scope["headers"])
@@ -92,8 +94,11 @@ class Dispatch:
             _check_scopes(exchange.bearer, method)
             if self._on_call is not None and not exchange.bearer.bot_id and method.name not in BY_THEMSELVES:
                 self._on_call(tenant, exchange.bearer.user_id)
+        address, agent = (scope.get("client") or ("",))[0], headers.get(b"user-agent", "")
+        if not method.needs_token and self._limits is not None:
+            self._limits.take((method.name, tenant.scope.workspace_id, address, ""), method.allowance)
         origin = Origin(scope.get("scheme", "http"), headers.get(b"host", "localhost"))
-        call = Call(tenant, exchange.bearer, method.reader.read(given), given, origin, self._clock)
+        call = Call(tenant, exchange.bearer, method.reader.read(given), given, origin, self._clock, address, agent, exchange.more)
         return {"ok": True, **await method.handler(call)}
 
     async def _require_bearer(self, tenant: Tenant, token: str) -> Bearer:
@@ -105,13 +110,14 @@ class Dispatch:
 class _Exchange:
     """What is known of a call so far; the answer's headers are made of it, however the call ends."""
 
-    __slots__ = ("bearer", "echo", "method", "name")
+    __slots__ = ("bearer", "echo", "method", "more", "name")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.method: Method | None = None
         self.bearer = NOBODY
         self.echo: dict[str, Any] = {}
+        self.more: list[tuple[bytes, bytes]] = []
 
 
 def _count(limits: Limits, tenant: Tenant, bearer: Bearer, method: Method, given: dict[str, Any]) -> None:
@@ -142,16 +148,16 @@ def _headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
     return {name: value.decode("latin-1") for name, value in raw if name in _WANTED}
 
 
-_WANTED = frozenset((b"authorization", b"content-type", b"host"))
+_WANTED = frozenset((b"authorization", b"content-type", b"cookie", b"host", b"user-agent"))
 
 
 def _token_of(headers: Mapping[bytes, str], given: dict[str, Any]) -> str:
-    """The header's before the body's; taken out of the arguments, so that nothing can echo it."""
+    """The header's before the body's before the cookie's; taken out of the arguments, so that nothing can echo it."""
     in_body = given.pop("token", "")
     authorization = headers.get(b"authorization", "")
     if authorization[: len(_BEARER)].lower() == _BEARER:
         return authorization[len(_BEARER) :].strip()
-    return in_body if isinstance(in_body, str) else ""
+    return in_body if isinstance(in_body, str) and in_body else token_in_cookie(headers.get(b"cookie", ""))
 
 
 async def _reply(

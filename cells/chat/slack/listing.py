@@ -10,7 +10,7 @@ from cells.chat.slack.arguments import Nested
 from cells.chat.slack.registry import Method
 
 LISTING = "/api/_methods"
-_NAMES: dict[Any, str] = {str: "string", bool: "boolean", int: "integer", float: "number"}
+_NAMES: dict[Any, str] = {str: "string", bool: "boolean", int: "integer", float: "number", bytes: "file"}
 
 
 def listing_of(methods: Mapping[str, Method]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def listed(method: Method) -> dict[str, Any]:
 def arguments_of(method: Method) -> Iterator[dict[str, Any]]:
     for field in msgspec.structs.fields(method.arguments):
         shown: dict[str, Any] = {"name": field.name, "type": type_name(field.type), "required": field.required}
-        yield shown if field.default in (None, msgspec.NODEFAULT) else shown | {"default": field.default}
+        yield shown if field.default in (None, msgspec.NODEFAULT, b"") else shown | {"default": field.default}
 
 
 def type_name(annotation: Any) -> str:

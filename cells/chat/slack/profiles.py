@@ -31,7 +31,7 @@ class SetArguments(msgspec.Struct):
 async def get(call: Call[GetArguments]) -> Answer:
     async with call.tenant.reading() as connection:
         user = await require_user(connection, call.tenant.scope, call.arguments.user or call.bearer.user_id)
-    return {"profile": _face(call, user)}
+    return {"profile": shown_profile(call, user)}
 
 
 async def set_(call: Call[SetArguments]) -> Answer:
@@ -40,7 +40,7 @@ async def set_(call: Call[SetArguments]) -> Answer:
     if user_id != call.bearer.user_id and not call.bearer.role.is_admin:
         raise NotAdmin
     user = await call.tenant.commit(ChangeProfile(UserId(user_id), checked_profile(_given(call.arguments))))
-    return {"profile": _face(call, user), "username": user.name}
+    return {"profile": shown_profile(call, user), "username": user.name}
 
 
 def _given(arguments: SetArguments) -> object:
@@ -51,7 +51,8 @@ def _given(arguments: SetArguments) -> object:
     return {arguments.name: arguments.value or ""}
 
 
-def _face(call: Call[Any], user: User) -> Answer:
+def shown_profile(call: Call[Any], user: User) -> Answer:
+    """An address is shown only to tokens that may read addresses."""
     face = profile_face(user, call.team_id, call.clock.now_us())
     if EMAIL_SCOPE not in call.bearer.scopes:
         face.pop("email", None)

@@ -70,7 +70,10 @@ async def connect(call: Call[Connect]) -> Answer:
     }
 
 
-METHODS = (Method("rtm.connect", connect, Tier.ONE, arguments=Connect),)
+METHODS = (
+    Method("rtm.connect", connect, Tier.ONE, arguments=Connect),
+    Method("rtm.start", connect, Tier.ONE, arguments=Connect),
+)
 
 
 def _query_of(wanted: Connect) -> str:

@@ -122,7 +122,6 @@ def _belongings() -> None:
         *_key("name"),
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("alias_for", sa.Text),
-        sa.Column("image", sa.LargeBinary),
         sa.Column("creator_id", sa.Text, nullable=False),
         sa.Column("created_us", sa.BigInteger, nullable=False),
     )

@@ -36,12 +36,9 @@ class CustomEmoji:
     async def count(self) -> int:
         return int((await self._connection.execute(_COUNT, {"w": self._workspace})).scalar_one())
 
-    async def insert(self, emoji: Emoji, image: bytes | None = None) -> None:
+    async def insert(self, emoji: Emoji) -> None:
         values = {"w": self._workspace, "name": emoji.name, "url": emoji.url, "alias": emoji.alias_for, "by": emoji.creator_id}
-        await self._connection.execute(_INSERT, values | {"at": emoji.created_us, "image": image})
-
-    async def image(self, name: str) -> bytes | None:
-        return (await self._connection.execute(_IMAGE, {"w": self._workspace, "name": name})).scalar_one_or_none()
+        await self._connection.execute(_INSERT, values | {"at": emoji.created_us})
 
     async def change_name(self, name: str, new_name: str) -> None:
         """Aliases follow."""
@@ -57,11 +54,7 @@ _FROM = "SELECT name, url, alias_for, creator_id, created_us FROM emoji WHERE wo
 _GET = text(f"{_FROM} AND name = :name")
 _PAGE = text(f"{_FROM} AND name > :after ORDER BY name LIMIT :n")
 _COUNT = text("SELECT count(*) FROM emoji WHERE workspace_id = :w")
-_INSERT = text(
-    "INSERT INTO emoji (workspace_id, name, url, alias_for, image, creator_id, created_us)"
-    " VALUES (:w, :name, :url, :alias, :image, :by, :at)"
-)
-_IMAGE = text("SELECT image FROM emoji WHERE workspace_id = :w AND name = :name")
+_INSERT = text("INSERT INTO emoji (workspace_id, name, url, alias_for, creator_id, created_us) VALUES (:w, :name, :url, :alias, :by, :at)")
 _RENAME = text("UPDATE emoji SET name = :new WHERE workspace_id = :w AND name = :name")
 _FOLLOW = text("UPDATE emoji SET alias_for = :new WHERE workspace_id = :w AND alias_for = :name")
 _REMOVE = text("DELETE FROM emoji WHERE workspace_id = :w AND (name = :name OR alias_for = :name) RETURNING name")

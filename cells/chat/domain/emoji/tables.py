@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Column, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Text
 
 from cells.chat.domain.tables import CHAT
 from cells.runtime.tenancy import tenant_table
@@ -9,7 +9,6 @@ emoji = tenant_table(
     Column("name", Text, primary_key=True),
     Column("url", Text, nullable=False),
     Column("alias_for", Text),
-    Column("image", LargeBinary),
     Column("creator_id", Text, nullable=False),
     Column("created_us", BigInteger, nullable=False),
 )

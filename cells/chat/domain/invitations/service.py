@@ -14,7 +14,7 @@ from cells.chat.domain.signin.attempting import Visitor
 from cells.chat.domain.signin.errors import InvalidCode
 from cells.chat.domain.signin.securing import store_password
 from cells.chat.domain.signin.sessions import Opened, open_session
-from cells.chat.domain.teams.founding import first_channels
+from cells.chat.domain.teams.founding import GENERAL, RANDOM
 from cells.chat.domain.tokens.service import hash_of
 from cells.chat.domain.users.errors import AlreadyInTeam, CannotChangeOwner
 from cells.chat.domain.users.repository import Users
@@ -100,9 +100,11 @@ class Accept:
         return await open_session(tx, user, self.visitor, "invitation")
 
     async def _join(self, tx: Transaction, found: Invitation, user_id: str) -> None:
-        """Channels that were archived since are passed over."""
-        start = () if found.role.is_guest else await first_channels(tx)
-        for channel_id in dict.fromkeys((*start, *found.channel_ids)):
-            standing = await Channels(tx.connection, tx.scope).get(channel_id, user_id)
-            if standing is not None and not standing.channel.archived and not standing.is_member:
+        """Channels that were archived since, or are not open to the person of themselves, are passed over."""
+        channels = Channels(tx.connection, tx.scope)
+        start = [await channels.id_of_name(name) for name in (GENERAL, RANDOM)] if not found.role.is_guest else []
+        for channel_id in dict.fromkeys((*filter(None, start), *found.channel_ids)):
+            standing = await channels.get(channel_id, user_id)
+            wanted = channel_id in found.channel_ids
+            if standing is not None and not standing.channel.archived and not standing.is_member and (wanted or standing.visible):
                 await add_members(tx, standing.channel, [user_id], inviter_id=found.inviter_id)

@@ -1,8 +1,13 @@
-"""OAuth scopes that methods of chat ask for (https://api.slack.com/scopes)."""
+"""OAuth scopes that methods of chat ask for (https://api.slack.com/scopes); `account:write` is ours: a person's own
+password, second factor and sessions."""
 
 from cells.chat.domain.tokens.errors import InvalidScope
 
 SCOPES = (
+    "account:write",
+    "admin.teams:write",
+    "admin.users:read",
+    "admin.users:write",
     "bookmarks:read",
     "bookmarks:write",
     "channels:history",
@@ -16,6 +21,7 @@ SCOPES = (
     "chat:write.customize",
     "dnd:read",
     "dnd:write",
+    "emoji:read",
     "files:read",
     "files:write",
     "groups:history",
@@ -23,6 +29,7 @@ SCOPES = (
     "groups:write",
     "groups:write.invites",
     "groups:write.topic",
+    "identity:read",
     "im:history",
     "im:read",
     "im:write",
@@ -39,6 +46,8 @@ SCOPES = (
     "search:read",
     "reminders:read",
     "reminders:write",
+    "stars:read",
+    "stars:write",
     "team:read",
     "usergroups:read",
     "usergroups:write",

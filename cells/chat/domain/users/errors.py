@@ -57,3 +57,9 @@ class CannotChangeBot(DomainError):
     """A bot's account belongs to its app."""
 
     code = "cant_change_bot"
+
+
+class UserNotVisible(DomainError):
+    """Guests know of people with whom they share a conversation."""
+
+    code = "user_not_visible"

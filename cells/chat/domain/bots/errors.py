@@ -1,0 +1,5 @@
+from cells.chat.domain.errors import DomainError
+
+
+class BotNotFound(DomainError):
+    code = "bot_not_found"
