@@ -230,7 +230,7 @@ async def _(world: World, method: str) -> Reply:
 @refuses("message_limit_exceeded", *SAYING)
 async def _(world: World, method: str) -> Reply:
     """What was said before the process began counts too."""
-    with patch.dict(PLANS, {"tiny": Plan("tiny", 2, None, None)}):  # type: ignore[arg-type]
+    with patch.dict(PLANS, {"tiny": Plan("tiny", 2, None, None)}):
         await world.acme.command("plan.set", plan="tiny")
         client = guarded(world, world.owner, ManualClock(time.time_ns() // 1_000))
         assert (await client.call(method, **words_for(world, method)))["ok"]
@@ -331,7 +331,8 @@ for word, more in UNFURLS.items():
 @refuses("invalid_chunks", "chat.startStream", *STREAMS)
 async def _(world: World, method: str) -> Reply:
     ts = await a_stream(world)
-    for chunks in ({}, ["x"], [{"type": "none"}], [{"type": "task_update", "id": "1"}]):
+    wrong: tuple[Any, ...] = ({}, ["x"], [{"type": "none"}], [{"type": "task_update", "id": "1"}])
+    for chunks in wrong:
         reply = await world.bot.call(method, channel=world.dev, ts=ts, thread_ts=world.ts, chunks=chunks or "{}x")
         assert reply["error"] == "invalid_chunks", chunks
     return reply

@@ -317,7 +317,7 @@ def a_window(chance: random.Random, times: Sequence[int]) -> dict[str, Any]:
 
 def within(ts_us: int, window: dict[str, Any]) -> bool:
     edge = 0 if window.get("inclusive") else 1
-    return window.get("oldest", -1) + edge <= ts_us <= window.get("latest", 1 << 62) - edge
+    return bool(window.get("oldest", -1) + edge <= ts_us <= window.get("latest", 1 << 62) - edge)
 
 
 async def fill(databases: FreshDatabase, acme: Workspace, chance: random.Random) -> None:

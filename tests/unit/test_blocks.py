@@ -28,11 +28,11 @@ def rich(*parts: Json, kind: str = "rich_text_section", **more: Any) -> Json:
 
 
 URL = "https://x.example/a"
-IMAGE = {"type": "image", "image_url": URL, "alt_text": "a"}
-BUTTON = {"type": "button", "text": plain(), "value": "v", "style": "primary", "confirm": {"title": plain(), "text": mrkdwn()}}
-PRESSED = {"text": plain(), "value": "up"}
-VIDEO = {"type": "video", "title": plain(), "alt_text": "a", "thumbnail_url": URL, "video_url": URL}
-SELECTS = [
+IMAGE: Json = {"type": "image", "image_url": URL, "alt_text": "a"}
+BUTTON: Json = {"type": "button", "text": plain(), "value": "v", "style": "primary", "confirm": {"title": plain(), "text": mrkdwn()}}
+PRESSED: Json = {"text": plain(), "value": "up"}
+VIDEO: Json = {"type": "video", "title": plain(), "alt_text": "a", "thumbnail_url": URL, "video_url": URL}
+SELECTS: list[Json] = [
     {"type": kind, **more}
     for many in ("", "multi_")
     for kind, more in (
@@ -43,14 +43,14 @@ SELECTS = [
         (f"{many}channels_select", {}),
     )
 ]
-PICKERS = [
+PICKERS: list[Json] = [
     {"type": "datepicker", "initial_date": "2026-01-31"},
     {"type": "datetimepicker", "initial_date_time": 1_700_000_000},
     {"type": "timepicker", "initial_time": "23:59"},
     {"type": "checkboxes", "options": [option()]},
     {"type": "radio_buttons", "options": [option(description=plain())]},
 ]
-INPUTS = [
+INPUTS: list[Json] = [
     {"type": "plain_text_input", "multiline": True, "max_length": 3_000},
     {"type": "number_input", "is_decimal_allowed": False},
     {"type": "email_text_input"},
@@ -58,7 +58,7 @@ INPUTS = [
     {"type": "rich_text_input"},
     {"type": "file_input", "max_files": 10},
 ]
-ACTIONS = [
+ACTIONS: list[Json] = [
     BUTTON,
     {"type": "overflow", "options": [option(url=URL)]},
     {"type": "workflow_button", "text": plain(), "workflow": {"trigger": {"url": URL}}},
@@ -67,7 +67,7 @@ ACTIONS = [
     {"type": "plain_text_input"},
     {"type": "rich_text_input"},
 ]
-INLINE = [
+INLINE: list[Json] = [
     {"type": "text", "text": "x", "style": {"bold": True}},
     {"type": "link", "url": URL},
     {"type": "user", "user_id": "U0123456789"},
