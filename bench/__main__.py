@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from bench import hop, large, moves, posts, sockets, storm
+from bench import hop, large, moves, passing, posts, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
@@ -13,6 +13,7 @@ SUITES = {
     "hop": hop.measure,
     "large": large.measure,
     "moves": moves.measure,
+    "passing": passing.measure,
     "posts": posts.measure,
     "sockets": sockets.measure,
     "storm": storm.measure,

@@ -10,7 +10,7 @@ from cells.chat.domain.tokens.service import hash_of
 from chassis.identity import UserId, WorkspaceId, make_user_token, workspace_of_token
 from control_plane.provision.postgres import Postgres
 
-SCOPES = ["channels:read", "channels:write", "chat:write", "groups:read", "im:read", "mpim:read"]
+SCOPES = ["channels:read", "channels:write", "chat:write", "groups:read", "im:read", "mpim:read", "users:write"]
 
 
 class Crowd:
