@@ -5,7 +5,7 @@ import pytest
 from cells.chat.slack.methods import all_methods
 from tests.harness.chat import a_chat
 from tests.harness.databases import FreshDatabase
-from tests.slice import chat_conversations, chat_messages, chat_presence, chat_refusals  # noqa: F401 - they fill the register
+from tests.slice import chat_conversations, chat_keeping, chat_messages, chat_presence, chat_refusals  # noqa: F401 - they fill the register
 from tests.slice.chat_world import REFUSALS, SUCCESSES, Reply, World, a_world, succeeds
 
 pytestmark = pytest.mark.anyio

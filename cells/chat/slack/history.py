@@ -13,6 +13,7 @@ from cells.chat.domain.files.hydrating import hydrate
 from cells.chat.domain.messages.errors import ThreadNotFound
 from cells.chat.domain.messages.message import Message, Thread
 from cells.chat.domain.messages.repository import Messages, Window
+from cells.chat.domain.pins.repository import Pins
 from cells.chat.domain.reactions.repository import Reactions
 from cells.chat.domain.timestamps import read_ts
 from cells.chat.domain.tokens.errors import MissingScope
@@ -53,10 +54,11 @@ async def history(call: Call[HistoryArguments]) -> Answer:
         found = await Messages(connection, call.tenant.scope).history(channel.channel_id, window)
         shown = sorted(found[:size], key=lambda message: message.ts_us, reverse=True)
         faces = await _faces(call, connection, channel, shown)
+        pinned = await Pins(connection, call.tenant.scope).count(channel.channel_id)
     return {
         "messages": faces,
         "has_more": len(found) > size,
-        "pin_count": 0,
+        "pin_count": pinned,
         "channel_actions_ts": None,
         "channel_actions_count": 0,
         "response_metadata": _next_page(found, size),

@@ -9,6 +9,7 @@ from cells.chat.files.settings import FileSettings
 from cells.chat.files.store import open_store
 from cells.chat.slack import (
     api,
+    bookmarks,
     changing,
     chat,
     conversations,
@@ -21,6 +22,7 @@ from cells.chat.slack import (
     inviting,
     marks,
     permalinks,
+    pins,
     presence,
     profiles,
     reactions,
@@ -29,12 +31,12 @@ from cells.chat.slack import (
     scheduling,
     search,
     streams,
+    team,
     unfurls,
     usergroups,
+    users,
 )
-from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.guarding import Guarding, Unguarded
-from cells.chat.slack.people import People
 from cells.chat.slack.registry import Method, registry_of
 from chassis.clock import SystemClock
 
@@ -46,13 +48,13 @@ def all_methods(
     presences: Presences | None = None,
     intake: Intake | None = None,
     guard: Guarding | None = None,
-    people: People | None = None,
     library: Library | None = None,
 ) -> Mapping[str, Method]:
     guard = guard or Unguarded()
     return registry_of(
         api.METHODS,
-        (people or People(Bearers(SystemClock()))).methods(),
+        team.METHODS,
+        users.METHODS,
         profiles.METHODS,
         presence.methods(presences or Presences(SystemClock())),
         dnd.METHODS,
@@ -61,6 +63,8 @@ def all_methods(
         inviting.METHODS,
         changing.METHODS,
         directs.METHODS,
+        pins.METHODS,
+        bookmarks.METHODS,
         marks.METHODS,
         counts.methods(remembered),
         files.methods(intake or Intake(open_store(NOWHERE), NOWHERE)),

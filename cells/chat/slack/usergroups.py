@@ -2,6 +2,9 @@
 
 import msgspec
 
+from cells.chat.domain.roles.actions import Action, require_may
+from cells.chat.domain.roles.errors import PermissionDenied
+from cells.chat.domain.usergroups.changing import SwitchUserGroup, UpdateUserGroup
 from cells.chat.domain.usergroups.errors import (
     BadHandle,
     DescriptionTooLong,
@@ -14,7 +17,6 @@ from cells.chat.domain.usergroups.errors import (
     NameMissing,
     NoSuchUserGroup,
     NoUsersProvided,
-    PermissionDenied,
     TooManyGroupUsers,
 )
 from cells.chat.domain.usergroups.events import usergroup_face
@@ -39,7 +41,17 @@ class CreateArguments(msgspec.Struct):
 
 class ListArguments(msgspec.Struct):
     include_count: bool = False
+    include_disabled: bool = False
     include_users: bool = False
+
+
+class UpdateArguments(msgspec.Struct):
+    usergroup: str
+    name: str | None = None
+    handle: str | None = None
+    description: str | None = None
+    channels: str | None = None
+    include_count: bool = False
 
 
 class UpdateUsersArguments(msgspec.Struct):
@@ -49,10 +61,16 @@ class UpdateUsersArguments(msgspec.Struct):
 
 class UsersArguments(msgspec.Struct):
     usergroup: str
+    include_disabled: bool = False
+
+
+class SwitchArguments(msgspec.Struct):
+    usergroup: str
+    include_count: bool = False
 
 
 async def create(call: Call[CreateArguments]) -> Answer:
-    _require_person(call)
+    require_may(call.bearer.role, Action.MANAGE_USER_GROUPS)
     wanted = call.arguments
     change = CreateUserGroup(call.bearer.user_id, wanted.name, wanted.handle, wanted.description, ids_of(wanted.channels))
     return {"usergroup": _shown(call, await call.tenant.commit(change), users=False)}
@@ -60,12 +78,34 @@ async def create(call: Call[CreateArguments]) -> Answer:
 
 async def list_(call: Call[ListArguments]) -> Answer:
     async with call.tenant.reading() as connection:
-        found = await UserGroups(connection, call.tenant.scope).every(GROUPS_MAX)
+        found = await UserGroups(connection, call.tenant.scope).every(GROUPS_MAX, with_disabled=call.arguments.include_disabled)
     return {"usergroups": [_shown(call, group, users=call.arguments.include_users) for group in found]}
 
 
+async def update(call: Call[UpdateArguments]) -> Answer:
+    require_may(call.bearer.role, Action.MANAGE_USER_GROUPS)
+    wanted = call.arguments
+    channels = None if wanted.channels is None else ids_of(wanted.channels)
+    change = UpdateUserGroup(wanted.usergroup, call.bearer.user_id, wanted.name, wanted.handle, wanted.description, channels)
+    return {"usergroup": _shown(call, await call.tenant.commit(change), users=True)}
+
+
+async def disable(call: Call[SwitchArguments]) -> Answer:
+    return await _switch(call, on=False)
+
+
+async def enable(call: Call[SwitchArguments]) -> Answer:
+    return await _switch(call, on=True)
+
+
+async def _switch(call: Call[SwitchArguments], *, on: bool) -> Answer:
+    require_may(call.bearer.role, Action.MANAGE_USER_GROUPS)
+    change = SwitchUserGroup(call.arguments.usergroup, call.bearer.user_id, on)
+    return {"usergroup": _shown(call, await call.tenant.commit(change), users=True)}
+
+
 async def update_users(call: Call[UpdateUsersArguments]) -> Answer:
-    _require_person(call)
+    require_may(call.bearer.role, Action.MANAGE_USER_GROUPS)
     change = UpdateUserGroupUsers(call.arguments.usergroup, call.bearer.user_id, ids_of(call.arguments.users))
     return {"usergroup": _shown(call, await call.tenant.commit(change), users=True)}
 
@@ -73,14 +113,9 @@ async def update_users(call: Call[UpdateUsersArguments]) -> Answer:
 async def users(call: Call[UsersArguments]) -> Answer:
     async with call.tenant.reading() as connection:
         group = await UserGroups(connection, call.tenant.scope).get(call.arguments.usergroup)
-    if group is None:
+    if group is None or (group.deleted_us and not call.arguments.include_disabled):
         raise NoSuchUserGroup
     return {"users": list(group.users)}
-
-
-def _require_person(call: Call[CreateArguments] | Call[UpdateUsersArguments]) -> None:
-    if call.bearer.bot_id is not None:
-        raise PermissionDenied
 
 
 def _shown(call: Call[msgspec.Struct], group: UserGroup, *, users: bool) -> Answer:
@@ -101,9 +136,13 @@ _CREATES = (
     PermissionDenied,
 )
 _UPDATES = (NoSuchUserGroup, NoUsersProvided, InvalidUsers, TooManyGroupUsers, PermissionDenied)
+_SWITCHES = (NoSuchUserGroup, PermissionDenied)
 
 METHODS = (
     Method("usergroups.create", create, Tier.TWO, CreateArguments, _WRITE, _CREATES),
+    Method("usergroups.update", update, Tier.TWO, UpdateArguments, _WRITE, (*_CREATES, NoSuchUserGroup)),
+    Method("usergroups.disable", disable, Tier.TWO, SwitchArguments, _WRITE, _SWITCHES),
+    Method("usergroups.enable", enable, Tier.TWO, SwitchArguments, _WRITE, _SWITCHES),
     Method("usergroups.list", list_, Tier.TWO, ListArguments, _READ),
     Method("usergroups.users.update", update_users, Tier.TWO, UpdateUsersArguments, _WRITE, _UPDATES),
     Method("usergroups.users.list", users, Tier.TWO, UsersArguments, _READ, (NoSuchUserGroup,)),

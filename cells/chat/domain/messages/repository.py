@@ -176,7 +176,8 @@ _BROADCAST = text(
 )
 _REMOVE = text(
     "WITH gone AS (UPDATE messages SET text = '', extras = NULL, deleted_us = :at"
-    " WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts)"
+    " WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts),"
+    " unpinned AS (DELETE FROM pins WHERE workspace_id = :w AND channel_id = :c AND ts_us = :ts)"
     " UPDATE channels SET latest_us = coalesce((SELECT x.ts_us FROM messages x WHERE x.workspace_id = :w AND x.channel_id = :c"
     " AND x.ts_us < :ts AND (x.thread_us IS NULL OR x.broadcast) AND x.deleted_us IS NULL ORDER BY x.ts_us DESC LIMIT 1), 0)"
     " WHERE workspace_id = :w AND channel_id = :c AND latest_us = :ts"

@@ -53,9 +53,3 @@ class NoUsersProvided(DomainError):
 
 class TooManyGroupUsers(DomainError):
     code = "subteam_max_users_exceeded"
-
-
-class PermissionDenied(DomainError):
-    """Bots make no groups of people."""
-
-    code = "permission_denied"

@@ -22,11 +22,11 @@ def usergroup_face(group: UserGroup, team_id: str) -> dict[str, Any]:
         "is_external": False,
         "date_create": group.created_us // 1_000_000,
         "date_update": group.updated_us // 1_000_000,
-        "date_delete": 0,
+        "date_delete": group.deleted_us // 1_000_000,
         "auto_type": None,
         "created_by": group.created_by,
         "updated_by": group.updated_by,
-        "deleted_by": None,
+        "deleted_by": group.deleted_by or None,
         "prefs": {"channels": [channel for channel in group.channels.split(",") if channel], "groups": []},
         "user_count": len(group.users),
     }

@@ -18,9 +18,9 @@ class UserGroups:
         row = (await self._connection.execute(_BY_ID, {"w": self._workspace, "g": usergroup_id})).one_or_none()
         return _group_of(row) if row else None
 
-    async def every(self, limit: int) -> list[UserGroup]:
+    async def every(self, limit: int, *, with_disabled: bool = False) -> list[UserGroup]:
         """In the order of ids; at most `limit`."""
-        rows = await self._connection.execute(_LIST, {"w": self._workspace, "n": limit})
+        rows = await self._connection.execute(_LIST, {"w": self._workspace, "n": limit, "off": with_disabled})
         return [_group_of(row) for row in rows]
 
     async def name_taken(self, name: str) -> bool:
@@ -31,6 +31,10 @@ class UserGroups:
 
     async def insert(self, group: UserGroup) -> None:
         await self._connection.execute(_INSERT, {**asdict(group), "w": self._workspace})
+
+    async def change(self, group: UserGroup) -> None:
+        """All but its users."""
+        await self._connection.execute(_CHANGE, {**asdict(group), "w": self._workspace})
 
     async def change_users(self, group: UserGroup, removed: Sequence[str], added: Sequence[str]) -> None:
         values = {"w": self._workspace, "g": group.usergroup_id, "by": group.updated_by, "at": group.updated_us}
@@ -45,13 +49,13 @@ def _group_of(row: Row[Any]) -> UserGroup:
     return replace(UserGroup(*fields), users=tuple(fields[-1]))
 
 
-_COLUMNS = "usergroup_id, name, handle, description, channels, created_by, updated_by, created_us, updated_us"
+_COLUMNS = "usergroup_id, name, handle, description, channels, created_by, updated_by, created_us, updated_us, deleted_us, deleted_by"
 _FROM = (
     f"SELECT {_COLUMNS}, ARRAY(SELECT m.user_id FROM usergroup_members m WHERE m.workspace_id = g.workspace_id"  # noqa: S608 - columns of ours
     " AND m.usergroup_id = g.usergroup_id ORDER BY m.user_id) FROM usergroups g WHERE g.workspace_id = :w"
 )
 _BY_ID = text(f"{_FROM} AND g.usergroup_id = :g")
-_LIST = text(f"{_FROM} ORDER BY g.usergroup_id LIMIT :n")
+_LIST = text(f"{_FROM} AND (:off OR g.deleted_us = 0) ORDER BY g.usergroup_id LIMIT :n")
 _NAME = text("SELECT 1 FROM usergroups WHERE workspace_id = :w AND lower(name) = lower(:name)")
 _HANDLE = text(
     "SELECT 1 FROM usergroups WHERE workspace_id = :w AND handle = :handle"
@@ -59,7 +63,13 @@ _HANDLE = text(
 )
 _INSERT = text(
     f"INSERT INTO usergroups (workspace_id, {_COLUMNS})"  # noqa: S608 - columns of ours
-    " VALUES (:w, :usergroup_id, :name, :handle, :description, :channels, :created_by, :updated_by, :created_us, :updated_us)"
+    " VALUES (:w, :usergroup_id, :name, :handle, :description, :channels, :created_by, :updated_by, :created_us, :updated_us,"
+    " :deleted_us, :deleted_by)"
+)
+_CHANGE = text(
+    "UPDATE usergroups SET name = :name, handle = :handle, description = :description, channels = :channels,"
+    " updated_by = :updated_by, updated_us = :updated_us, deleted_us = :deleted_us, deleted_by = :deleted_by"
+    " WHERE workspace_id = :w AND usergroup_id = :usergroup_id"
 )
 _TOUCH = text("UPDATE usergroups SET updated_by = :by, updated_us = :at WHERE workspace_id = :w AND usergroup_id = :g")
 _REMOVE = text("DELETE FROM usergroup_members WHERE workspace_id = :w AND usergroup_id = :g AND user_id = ANY(CAST(:u AS text[]))")

@@ -1,6 +1,7 @@
 """Making user groups and saying who is in them. Bots may look; people may change."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cells.chat.domain.channels.repository import Channels
@@ -48,29 +49,20 @@ class CreateUserGroup:
         """Without a handle of its own the group gets one made from its name."""
         groups = UserGroups(tx.connection, tx.scope)
         name, handle = checked_name(self.name), checked_handle(self.handle or handle_of(self.name))
-        if len(self.description) > DESCRIPTION_LENGTH_MAX:
-            raise DescriptionTooLong
+        description = checked_description(self.description)
         if await groups.name_taken(name):
             raise GroupNameTaken
         if await groups.handle_taken(handle):
             raise HandleTaken
-        await self._require_channels(tx)
-        group = self._group(name, handle, tx.next_ts_us())
+        await require_channels(tx, self.creator_id, self.channels)
+        group = self._group(name, handle, description, tx.next_ts_us())
         await groups.insert(group)
         tx.append(subteam_created(group, tx.scope.workspace_id))
         return group
 
-    def _group(self, name: str, handle: str, now_us: int) -> UserGroup:
+    def _group(self, name: str, handle: str, description: str, now_us: int) -> UserGroup:
         channels, by = ",".join(self.channels), self.creator_id
-        return UserGroup(make_id("S"), name, handle, self.description, channels, by, by, now_us, now_us)
-
-    async def _require_channels(self, tx: Transaction) -> None:
-        if len(self.channels) > DEFAULT_CHANNELS_MAX:
-            raise InvalidChannel
-        for channel_id in self.channels:
-            standing = await Channels(tx.connection, tx.scope).get(channel_id, self.creator_id)
-            if standing is None or not standing.visible or standing.channel.is_direct:
-                raise InvalidChannel
+        return UserGroup(make_id("S"), name, handle, description, channels, by, by, now_us, now_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +98,16 @@ class UpdateUserGroupUsers:
             raise InvalidUsers
 
 
+async def require_channels(tx: Transaction, user_id: str, channel_ids: Sequence[str]) -> None:
+    """Channels that a group's users shall be in: such as who names them may know of."""
+    if len(channel_ids) > DEFAULT_CHANNELS_MAX:
+        raise InvalidChannel
+    for channel_id in channel_ids:
+        standing = await Channels(tx.connection, tx.scope).get(channel_id, user_id)
+        if standing is None or not standing.visible or standing.channel.is_direct:
+            raise InvalidChannel
+
+
 def checked_name(name: str) -> str:
     stored = name.strip()
     if not stored:
@@ -123,6 +125,12 @@ def checked_handle(handle: str) -> str:
     if stored in _FORBIDDEN:
         raise ForbiddenHandle
     return stored
+
+
+def checked_description(description: str) -> str:
+    if len(description) > DESCRIPTION_LENGTH_MAX:
+        raise DescriptionTooLong
+    return description
 
 
 def handle_of(name: str) -> str:

@@ -13,5 +13,8 @@ class UserGroup:
     updated_by: str
     created_us: int
     updated_us: int
+    deleted_us: int = 0
+    """When it was switched off; 0: it is in use."""
+    deleted_by: str = ""
     users: tuple[str, ...] = ()
     """Ids in order."""
