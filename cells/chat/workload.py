@@ -18,6 +18,7 @@ from cells.chat.exchange.exporting import export_archive
 from cells.chat.exchange.importing import import_archive
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
+from cells.chat.graphql.door import GraphQL
 from cells.chat.search.settings import SearchSettings
 from cells.chat.slack.archives import Archives
 from cells.chat.slack.bearers import Bearers
@@ -77,7 +78,7 @@ def chat(
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=PhotoDoor(Archives(kept.before(api, bearers.require))),
+        app=GraphQL(PhotoDoor(Archives(kept.before(api, bearers.require))), bearers.require, presences, clock),
         commands={**commands(bearers, guard), **searching.commands},
         admit=admit_workspace,
         exchanges={"workspace.import": import_archive, "workspace.export": export_archive},
