@@ -14,7 +14,7 @@ from cells.chat.files.store import ObjectMissing, ObjectStore
 from cells.runtime.workload import Tenant
 
 CONNECT_S_MAX = 5.0
-ANSWER_S_MAX = 120.0
+ANSWER_S_MAX = 45.0
 ANSWER_BYTES_MAX = 4096
 _log = structlog.get_logger("files.scan")
 

@@ -14,5 +14,5 @@ class FileSettings:
     s3_key_id: str | None = setting("WAGGLE_CELL_FILES_S3_KEY_ID", default=None, help="access key of the S3 store; none: the machine's own")
     s3_secret: str | None = setting("WAGGLE_CELL_FILES_S3_SECRET", default=None, help="secret of that access key", secret=True)
     clamd: str | None = setting("WAGGLE_CELL_FILES_CLAMD", default=None, help="clamd at host:port or /socket; none: files are not scanned")
-    digest_s: float = setting("WAGGLE_CELL_FILES_DIGEST_S", default=20.0, min=1, max=120, help="time for one file's thumbnails and text")
+    digest_s: float = setting("WAGGLE_CELL_FILES_DIGEST_S", default=20.0, min=1, max=45, help="time for one file's thumbnails and text")
     digest_mib: int = setting("WAGGLE_CELL_FILES_DIGEST_MIB", default=768, min=256, max=8192, help="address space for the same, MiB")

@@ -20,7 +20,7 @@ from cells.runtime.workload import Errand
 from chassis.clock import Clock
 
 POLL_S = 0.25
-LEASE_S = 180.0
+LEASE_S = 60.0
 """An errand is stopped after this, and done again."""
 TOGETHER_MAX = 4
 WAITING_MAX = 16
