@@ -31,12 +31,12 @@ from cells.chat.slack import (
     scheduling,
     search,
     streams,
-    team,
     unfurls,
     usergroups,
-    users,
 )
+from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.guarding import Guarding, Unguarded
+from cells.chat.slack.people import People
 from cells.chat.slack.registry import Method, registry_of
 from chassis.clock import SystemClock
 
@@ -48,13 +48,13 @@ def all_methods(
     presences: Presences | None = None,
     intake: Intake | None = None,
     guard: Guarding | None = None,
+    people: People | None = None,
     library: Library | None = None,
 ) -> Mapping[str, Method]:
     guard = guard or Unguarded()
     return registry_of(
         api.METHODS,
-        team.METHODS,
-        users.METHODS,
+        (people or People(Bearers(SystemClock()))).methods(),
         profiles.METHODS,
         presence.methods(presences or Presences(SystemClock())),
         dnd.METHODS,
