@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cells.chat.domain.abuse.guard import Guard
+from cells.chat.domain.audits.service import SYSTEM, note
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.plans.repository import Plans
 from cells.chat.domain.plans.service import ChoosePlan
@@ -12,8 +13,10 @@ from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.founding import AddPerson, FoundTeam
 from cells.chat.domain.teams.repository import Teams
 from cells.chat.domain.timestamps import read_ts
+from cells.chat.domain.tokens.granting import checked_expiry
 from cells.chat.domain.tokens.scopes import checked_scopes
-from cells.chat.domain.tokens.service import RevokeToken, create_token
+from cells.chat.domain.tokens.service import RevokeToken, RevokeTokenById, insert_token
+from cells.chat.domain.tokens.token import NewToken, Token
 from cells.chat.domain.users.errors import UserDisabled, UserNotFound
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import checked_email
@@ -33,13 +36,14 @@ class BadCommand(DomainError):
 
 def commands(bearers: Bearers, guard: Guard) -> Mapping[str, Command]:
     async def revoke(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        token = _text(arguments, "token")
-        await tenant.commit(RevokeToken(token))
+        """By the token itself, or by the id that `token.list` shows."""
+        named = text_of(arguments, "token")
+        await tenant.commit(RevokeToken(named) if "-" in named else RevokeTokenById(named, SYSTEM))
         bearers.forget(tenant)
         return {"revoked": True}
 
     async def set_plan(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-        plan = await tenant.commit(ChoosePlan(_text(arguments, "plan")))
+        plan = await tenant.commit(ChoosePlan(text_of(arguments, "plan")))
         guard.forget(str(tenant.scope.workspace_id))
         return asdict(plan)
 
@@ -55,10 +59,10 @@ def commands(bearers: Bearers, guard: Guard) -> Mapping[str, Command]:
 
 async def admit_workspace(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Founds the workspace, once; tokens are in the first answer alone."""
-    domain = _text(arguments, "subdomain")
-    email = _text(arguments, "owner_email", default=f"owner@{domain}.example.com")
-    plan = _text(arguments, "plan", default="")
-    founded = await tenant.commit(FoundTeam(_text(arguments, "name", default=domain), domain, email, plan))
+    domain = text_of(arguments, "subdomain")
+    email = text_of(arguments, "owner_email", default=f"owner@{domain}.example.com")
+    plan = text_of(arguments, "plan", default="")
+    founded = await tenant.commit(FoundTeam(text_of(arguments, "name", default=domain), domain, email, plan))
     team = founded.team
     answer = {"owner_id": team.owner_id, "bot_id": team.bot_user_id, "general_id": team.general_id}
     if not founded.owner_token:
@@ -73,7 +77,7 @@ async def show_plan(tenant: Tenant, _: Mapping[str, Any]) -> Mapping[str, Any]:
 
 async def show_versions(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a message said before it was edited or deleted (`channel`, `ts`), the oldest first."""
-    channel, ts_us = _text(arguments, "channel"), read_ts(_text(arguments, "ts"))
+    channel, ts_us = text_of(arguments, "channel"), read_ts(text_of(arguments, "ts"))
     if ts_us is None:
         raise BadCommand("ts must be a message's timestamp")
     async with tenant.reading() as connection:
@@ -82,18 +86,29 @@ async def show_versions(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping
 
 
 async def add_user(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    email = checked_email(_text(arguments, "email"))
-    role = Role.of_person(_text(arguments, "role", default=str(Role.MEMBER)))
-    joined = await tenant.commit(AddPerson(email, _text(arguments, "name", default=""), role))
+    email = checked_email(text_of(arguments, "email"))
+    role = Role.of_person(text_of(arguments, "role", default=str(Role.MEMBER)))
+    joined = await tenant.commit(AddPerson(email, text_of(arguments, "name", default=""), role))
     return {"user_id": joined.user.user_id, "email": joined.user.email, "token": joined.token}
 
 
 async def create(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """For a user by id (`user`) or address (`email`), or for the built-in bot (`bot`); the owner where none is named."""
-    scopes = checked_scopes(_scopes(arguments))
-    change = CreateToken(_text(arguments, "user", default=""), _text(arguments, "email", default=""), bool(arguments.get("bot")), scopes)
-    token, user = await tenant.commit(change)
-    return {"token": token, "user_id": user.user_id, "scopes": list(scopes)}
+    scopes = checked_scopes(scopes_of(arguments))
+    seconds = arguments.get("expires_in")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int)):
+        raise BadCommand("expires_in must be a number of seconds")
+    change = CreateToken(
+        user_id=text_of(arguments, "user", default=""),
+        email=text_of(arguments, "email", default=""),
+        bot=bool(arguments.get("bot")),
+        scopes=scopes,
+        expires_in_s=seconds,
+        note=text_of(arguments, "note", default=""),
+    )
+    token, kept = await tenant.commit(change)
+    ends = {"expires": kept.expires_us // 1_000_000} if kept.expires_us else {}
+    return {"token": token, "token_id": kept.token_id, "user_id": kept.user_id, "scopes": list(scopes), **ends}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +117,19 @@ class CreateToken:
     email: str
     bot: bool
     scopes: tuple[str, ...]
+    expires_in_s: int | None
+    note: str
 
-    async def apply(self, tx: Transaction) -> tuple[str, User]:
+    async def apply(self, tx: Transaction) -> tuple[str, Token]:
         user = await self._user(tx)
         if user is None:
             raise UserNotFound("no such user in this workspace")
         if user.deleted:
             raise UserDisabled
-        return await create_token(tx, user, self.scopes), user
+        ends_us = checked_expiry(self.expires_in_s, tx.next_ts_us())
+        token, kept = await insert_token(tx, NewToken(user, self.scopes, ends_us, note=self.note))
+        await note(tx, SYSTEM, "token.created", user.user_id, detail=kept.token_id)
+        return token, kept
 
     async def _user(self, tx: Transaction) -> User | None:
         users = Users(tx.connection, tx.scope)
@@ -121,7 +141,7 @@ class CreateToken:
         return await users.get(team.bot_user_id if self.bot else team.owner_id) if team else None
 
 
-def _text(arguments: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
+def text_of(arguments: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
     value = arguments.get(name)
     if value in (None, "") and default is not None:
         return default
@@ -130,7 +150,7 @@ def _text(arguments: Mapping[str, Any], name: str, *, default: str | None = None
     return value
 
 
-def _scopes(arguments: Mapping[str, Any]) -> list[str] | None:
+def scopes_of(arguments: Mapping[str, Any]) -> list[str] | None:
     """A list of names, or names separated by commas."""
     value = arguments.get("scopes")
     if value in (None, "", []):

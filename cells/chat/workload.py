@@ -19,6 +19,7 @@ from cells.chat.exchange.importing import import_archive
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
 from cells.chat.graphql.door import GraphQL
+from cells.chat.people_commands import people_commands
 from cells.chat.search.settings import SearchSettings
 from cells.chat.slack.archives import Archives
 from cells.chat.slack.bearers import Bearers
@@ -79,7 +80,7 @@ def chat(
         name="chat",
         tables=chat_tables(),
         app=GraphQL(PhotoDoor(Archives(kept.before(api, bearers.require))), bearers.require, presences, clock),
-        commands={**commands(bearers, guard), **searching.commands},
+        commands={**commands(bearers, guard), **people_commands(people, clock), **searching.commands},
         admit=admit_workspace,
         exchanges={"workspace.import": import_archive, "workspace.export": export_archive},
         sessions=RtmSessions(clock, once, presences, watching),

@@ -2,6 +2,7 @@
 
 import typer
 
+from control_plane.cli.accounts import accounts
 from control_plane.cli.audits import audits
 from control_plane.cli.cells import cells
 from control_plane.cli.exchanges import workspaces
@@ -24,6 +25,7 @@ def program() -> typer.Typer:
     app.add_typer(cells, name="cell")
     app.add_typer(workspaces, name="workspace")
     app.add_typer(moves, name="move")
+    accounts(users)
     app.add_typer(users, name="user")
     app.add_typer(tokens, name="token")
     app.add_typer(audits, name="audit")
