@@ -137,7 +137,8 @@ async def doors(parts: Parts) -> AsyncIterator[tuple[Ingress, Heartbeat | None]]
             version=version("waggle"),
         )
         grpc_server = server(credential)
-        await _register(grpc_server, ingress, parts, gateway)
+        owner = _owner(parts.settings, stack)
+        await _register(grpc_server, ingress, parts, gateway, owner)
         port = listen(grpc_server, str(settings.listen), settings.tls)
         await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, STOP_GRACE_S)
@@ -152,13 +153,15 @@ async def _gateway(parts: Parts, stack: AsyncExitStack) -> Gateway | None:
     return await stack.enter_async_context(opening)
 
 
-async def _register(grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts, gateway: Gateway | None) -> None:
+async def _register(
+    grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts, gateway: Gateway | None, owner: OwnerDatabase | None
+) -> None:
     ownership = Ownership(parts.database, parts.table, parts.bus)
     commands = Commands(parts.workload, parts.tenants, ownership)
     sessions_of = gateway.sessions_of if gateway is not None else lambda _: 0
     cell = CellService(ownership, commands, Inspector(parts.database, parts.bus), sessions_of)
     cell_pb2_grpc.add_CellServicer_to_server(cell, grpc_server)
-    transfer_pb2_grpc.add_TransferServicer_to_server(_transfer(parts, ownership), grpc_server)
+    transfer_pb2_grpc.add_TransferServicer_to_server(_transfer(parts, ownership, owner), grpc_server)
     attachments_pb2_grpc.add_AttachmentsServicer_to_server(_attachments(parts, ownership), grpc_server)
     ingress.register(grpc_server)
     healthy = health.HealthServicer()
@@ -166,9 +169,15 @@ async def _register(grpc_server: grpc.aio.Server, ingress: Ingress, parts: Parts
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
 
 
-def _transfer(parts: Parts, ownership: Ownership) -> TransferService:
-    url = parts.settings.owner_database_url
-    owner = OwnerDatabase(url) if url else None
+def _owner(settings: CellSettings, stack: AsyncExitStack) -> OwnerDatabase | None:
+    if not settings.owner_database_url:
+        return None
+    owner = OwnerDatabase(settings.owner_database_url)
+    stack.push_async_callback(owner.close)
+    return owner
+
+
+def _transfer(parts: Parts, ownership: Ownership, owner: OwnerDatabase | None) -> TransferService:
     return TransferService(Moves(owner, travelling(parts.workload.tables), ownership, parts.table.wake))
 
 

@@ -145,6 +145,14 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
     sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
     await work.pause("sealed")
+    await asyncio.gather(_see_all(work, giver, taker, number, sealed), bring_rest(work.attachments, work.move.workspace_id, giver, taker))
+    await work.pause("seen")
+    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us}
+    return Switch(taker.name, epoch + 1, facts)
+
+
+async def _see_all(work: Work, giver: Cell, taker: Cell, number: int, sealed: transfer_pb2.SealReply) -> None:
+    """Raises StepRefused unless the taker has everything that was committed before the seal."""
     awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=MARK_MS_MAX)
     seen = await work.say(taker, "AwaitMark", awaited, MARK_MS_MAX / 1000 + 1)
     if not seen.seen:
@@ -152,10 +160,6 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     if seen.seq != sealed.seq:
         raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
     await _compare_frozen(work)
-    await bring_rest(work.attachments, work.move.workspace_id, giver, taker)
-    await work.pause("seen")
-    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us}
-    return Switch(taker.name, epoch + 1, facts)
 
 
 async def _compare_frozen(work: Work) -> None:

@@ -99,7 +99,9 @@ async def _side(name: str, fresh: FreshDatabase, registry: Registry, stack: Asyn
     database, log = await stack.enter_async_context(a_log(fresh.app_url, None))
     table = TenancyTable(database)
     ownership = Ownership(database, table, None)
-    moves = Moves(OwnerDatabase(fresh.owner_url), travelling(chat_tables()), ownership, table.wake)
+    owner = OwnerDatabase(fresh.owner_url)
+    stack.push_async_callback(owner.close)
+    moves = Moves(owner, travelling(chat_tables()), ownership, table.wake)
     rpc = server(CREDENTIAL)
     commands: Commands = None  # type: ignore[assignment]  # no workload here
     cell_pb2_grpc.add_CellServicer_to_server(CellService(ownership, commands, Inspector(database, None)), rpc)

@@ -49,7 +49,10 @@ async def a_side(fresh: FreshDatabase) -> AsyncIterator[Side]:
         table = TenancyTable(database)
         owner = OwnerDatabase(fresh.owner_url)
         ownership = Ownership(database, table, None)
-        yield Side(owner, database, log, ownership, Moves(owner, TABLES, ownership, table.wake))
+        try:
+            yield Side(owner, database, log, ownership, Moves(owner, TABLES, ownership, table.wake))
+        finally:
+            await owner.close()
 
 
 async def copied(source: Side, target: Side, workspace_id: WorkspaceId, move_id: str = MOVE) -> None:

@@ -12,7 +12,7 @@ from tests.harness.move_search import Bounds, Broken, Search
 STATES_MIN = 100_000
 
 
-@pytest.mark.lasts(120)
+@pytest.mark.lasts(300)
 @pytest.mark.parametrize(
     ("bounds", "states_min"),
     [

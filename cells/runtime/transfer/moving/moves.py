@@ -10,7 +10,7 @@ from cells.runtime.tenancy import NotMine, Tenancy
 from cells.runtime.transfer.moving.copying import Copying, copy_workspace, is_following, make_slot, subscribe, unsubscribe
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
-from cells.runtime.transfer.moving.owner import OwnerDatabase
+from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
 from cells.runtime.transfer.ownership import Ownership
@@ -146,7 +146,7 @@ class Moves:
             return rows, size, await _blockers(connection), revision or "", state
 
 
-async def _blockers(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+async def _blockers(connection: Owner) -> list[str]:
     found: list[str] = []
     level = await connection.fetchval("SHOW wal_level")
     if level != "logical":

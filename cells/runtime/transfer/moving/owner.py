@@ -1,10 +1,13 @@
-"""Connections as the owner of the tables, for moves alone: publications, subscriptions, COPY and deletion need one."""
+"""Connections as the owner of the tables, for moves alone: publications, subscriptions, COPY and deletion need one.
 
+They are kept for a while: while a workspace is frozen, people would wait for each connection made, and for each statement planned.
+"""
+
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -13,23 +16,47 @@ import asyncpg
 from chassis.identity import WorkspaceId
 
 CONNECT_S_MAX = 5.0
-Owner: TypeAlias = "asyncpg.Connection[Any]"
+CONNECTIONS_MAX = 12
+KEPT_S = 60.0
+Owner: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 
 
-@dataclass(frozen=True)
 class OwnerDatabase:
-    url: str
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._pool: asyncpg.Pool[Any] | None = None
 
     @asynccontextmanager
     async def connected(self, workspace_id: WorkspaceId | None = None) -> AsyncIterator[Owner]:
-        """Autocommit; sees the workspace's rows even where row-level security is forced upon the owner."""
-        connection = await asyncpg.connect(self.url, timeout=CONNECT_S_MAX, server_settings={"application_name": "waggle-move"})
-        try:
+        """Autocommit; sees the workspace's rows even where row-level security is forced upon the owner.
+
+        Raises what asyncpg raises, TimeoutError when none of `CONNECTIONS_MAX` is free within `CONNECT_S_MAX`.
+        """
+        async with (await self._connections()).acquire(timeout=CONNECT_S_MAX) as connection:
             if workspace_id is not None:
                 await connection.execute("SELECT set_config('waggle.workspace_id', $1, false)", workspace_id)
             yield connection
-        finally:
-            await connection.close(timeout=CONNECT_S_MAX)
+
+    async def _connections(self) -> "asyncpg.Pool[Any]":
+        if self._pool is None:
+            self._pool = asyncpg.create_pool(
+                self.url,
+                min_size=0,
+                max_size=CONNECTIONS_MAX,
+                max_inactive_connection_lifetime=KEPT_S,
+                timeout=CONNECT_S_MAX,
+                server_settings={"application_name": "waggle-move"},
+            )
+        return await self._pool
+
+    async def close(self) -> None:
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
 
     @property
     def database(self) -> str:
