@@ -119,8 +119,8 @@ class Workspace:
     async def command(self, name: str, /, **arguments: Any) -> Mapping[str, Any]:
         return await self.workload.commands[name](self.tenant, arguments)
 
-    async def add(self, name: str) -> ChatClient:
-        added = await self.command("user.add", email=f"{name}@example.com", name=name)
+    async def add(self, name: str, role: str = "member") -> ChatClient:
+        added = await self.command("user.add", email=f"{name}@example.com", name=name, role=role)
         return self.client(added["token"], added["user_id"])
 
     async def with_scopes(self, *scopes: str, bot: bool = False) -> ChatClient:

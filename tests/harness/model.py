@@ -17,6 +17,10 @@ _THREAD = ("thread_ts", "reply_count", "reply_users_count", "latest_reply", "rep
 _SAID_OF_CREATED = ("id", "name", "name_normalized", "is_channel", "created", "creator")
 _JOINED = ("channel_joined", "group_joined", "mpim_joined", "im_created")
 _LEFT = ("channel_left", "group_left")
+_RENAMED = ("channel_rename", "group_rename")
+_ARCHIVED = {"channel_archive": True, "group_archive": True, "channel_unarchive": False, "group_unarchive": False}
+_OPENED = {"im_open": True, "mpim_open": True, "im_close": False, "mpim_close": False}
+_NOTICES = ("channel_topic", "channel_purpose", "channel_name", "channel_archive", "channel_unarchive")
 _MARKED = ("channel_marked", "group_marked", "mpim_marked", "im_marked")
 
 
@@ -29,6 +33,9 @@ class Room:
     messages: dict[str, Face]
     last_read: str
     unread: int = 0
+    pins: dict[str, str] = field(default_factory=dict)
+    """Who pinned it, by message."""
+    bookmarks: dict[str, Face] = field(default_factory=dict)
 
 
 @dataclass
@@ -48,7 +55,7 @@ async def read_afresh(client: ChatClient) -> Books:
     groups = (await client.call("usergroups.list", include_users="true"))["usergroups"]
     return Books(
         {face["id"]: await read_room(client, face["id"]) for face in listed if face["is_member"]},
-        {face["id"]: {name: face[name] for name in _SAID_OF_CREATED} for face in listed if not face["is_member"]},
+        {face["id"]: _seen_from_outside(face) for face in listed if not face["is_member"]},
         {user["id"]: without_address(user) for user in people},
         {group["id"]: group for group in groups},
     )
@@ -66,7 +73,15 @@ async def read_room(client: ChatClient, channel: str) -> Room:
         if root.get("reply_count"):
             thread = (await client.call("conversations.replies", channel=channel, ts=root["ts"]))["messages"]
             messages |= {message["ts"]: message for message in thread}
-    return Room(face, set(members), messages, state["last_read"], state["unread_count"])
+    pins = (await client.call("pins.list", channel=channel))["items"]
+    pinned = {item["message"]["ts"]: item["created_by"] for item in pins}
+    bookmarks = (await client.call("bookmarks.list", channel_id=channel))["bookmarks"]
+    marked = {bookmark["id"]: bookmark for bookmark in bookmarks}
+    return Room(face, set(members), messages, state["last_read"], state["unread_count"], pinned, marked)
+
+
+def _seen_from_outside(face: Face) -> Face:
+    return {name: face[name] for name in (*_SAID_OF_CREATED, "is_archived")}
 
 
 def without_address(user: Face) -> Face:
@@ -78,6 +93,8 @@ class Model:
     def __init__(self, client: ChatClient, books: Books) -> None:
         self.client = client
         self.books = books
+        self._closed: dict[str, str] = {}
+        """When it put a direct conversation away."""
         self._since: dict[str, str] = {}
         """When it came into a channel: what is older is not unread."""
 
@@ -88,7 +105,11 @@ class Model:
         elif kind in _LEFT:
             self._go_out(event["channel"])
         elif kind == "channel_created":
-            self.books.elsewhere[event["channel"]["id"]] = dict(event["channel"])
+            self.books.elsewhere[event["channel"]["id"]] = dict(event["channel"]) | {"is_archived": False}
+        elif kind in _RENAMED:
+            self._change_face(event["channel"]["id"], {name: event["channel"][name] for name in ("name", "name_normalized")})
+        elif kind in _ARCHIVED:
+            self._change_face(event["channel"], {"is_archived": _ARCHIVED[kind]})
         elif kind in ("team_join", "user_change"):
             self.books.users[event["user"]["id"]] = without_address(event["user"])
         elif kind in ("subteam_created", "subteam_updated"):
@@ -106,13 +127,21 @@ class Model:
         assert not differing, f"{event['type']} tells other facts of a channel than a read: {differing}"
 
     def _go_out(self, channel: str) -> None:
+        """A guest who is out knows of the channel no longer."""
         face = self.books.rooms.pop(channel).face
-        if not face["is_private"]:
-            self.books.elsewhere[channel] = {name: face[name] for name in _SAID_OF_CREATED}
+        if not face["is_private"] and not self.books.users[self.client.user_id]["is_restricted"]:
+            self.books.elsewhere[channel] = _seen_from_outside(face)
+
+    def _change_face(self, channel: str, facts: Face) -> None:
+        room = self.books.rooms.get(channel)
+        face = room.face if room else self.books.elsewhere[channel]
+        face.update(facts)
 
     def _hear_in_room(self, kind: str, event: Mapping[str, Any]) -> None:
         item = event.get("item")
         room = self.books.rooms.get(item["channel"] if item else event.get("channel", ""))
+        if kind in _OPENED:
+            self._closed[event["channel"]] = NEVER if _OPENED[kind] else event["event_ts"]
         if room is None:
             return
         if kind == "member_joined_channel":
@@ -121,6 +150,14 @@ class Model:
             room.members.discard(event["user"])
         elif kind in ("reaction_added", "reaction_removed"):
             react(room.messages[event["item"]["ts"]], event["reaction"], event["user"], added=kind == "reaction_added")
+        elif kind == "pin_added":
+            room.pins[event["item"]["message"]["ts"]] = event["user"]
+        elif kind == "pin_removed":
+            del room.pins[event["item"]["message"]["ts"]]
+        elif kind in ("bookmark_added", "bookmark_edited"):
+            room.bookmarks[event["bookmark"]["id"]] = dict(event["bookmark"])
+        elif kind == "bookmark_removed":
+            del room.bookmarks[event["bookmark"]["id"]]
         elif kind in _MARKED:
             room.last_read = event["ts"]
             self._count(event["channel"], room)
@@ -128,6 +165,14 @@ class Model:
         elif kind == "message":
             self._hear_message(room, event)
             self._count(event["channel"], room)
+        self._open(room)
+
+    def _open(self, room: Room) -> None:
+        """A conversation that was put away is open again once something newer is in it."""
+        closed = self._closed.get(room.face["id"], NEVER)
+        latest = max((ts for ts, m in room.messages.items() if is_shown(m) and m.get("subtype") != "tombstone"), default=NEVER)
+        if "is_open" in room.face:
+            room.face["is_open"] = closed == NEVER or latest > closed
 
     def _hear_message(self, room: Room, event: Mapping[str, Any]) -> None:
         subtype = event.get("subtype")
@@ -139,6 +184,8 @@ class Model:
             message = {name: value for name, value in event.items() if name not in ("channel", "event_ts")}
             room.messages[message["ts"]] = message
             self._read_own(room, message)
+            if subtype in _NOTICES:
+                notice(room.face, message)
             tell_root(room, message)
 
     def _read_own(self, room: Room, message: Face) -> None:
@@ -151,6 +198,18 @@ class Model:
         room.unread = sum(message["user"] != self.client.user_id for message in others)
 
 
+def notice(face: Face, message: Face) -> None:
+    """What a message of the platform's own says of its conversation."""
+    seconds, _, micros = message["ts"].partition(".")
+    face["updated"] = int(seconds) * 1_000 + int(micros) // 1_000
+    for subtype, part in (("channel_topic", "topic"), ("channel_purpose", "purpose")):
+        if message["subtype"] == subtype:
+            face[part] = {"value": message[part], "creator": message["user"], "last_set": int(seconds)}
+    if message["subtype"] == "channel_name":
+        old = message["old_name"]
+        face["previous_names"] = [old, *(name for name in face["previous_names"] if name not in (old, message["name"]))][:10]
+
+
 def is_shown(message: Face) -> bool:
     """In the channel, and not in a thread alone."""
     return message.get("thread_ts", message["ts"]) == message["ts"] or message.get("subtype") == "thread_broadcast"
@@ -159,12 +218,15 @@ def is_shown(message: Face) -> bool:
 def change(room: Room, message: Face) -> None:
     """An edit is the message alone: what hangs under it stays, but under a tombstone no reactions."""
     before = room.messages[message["ts"]]
+    if message.get("subtype") == "tombstone":
+        room.pins.pop(message["ts"], None)
     kept = _THREAD if message.get("subtype") == "tombstone" else (*_THREAD, "reactions")
     room.messages[message["ts"]] = {name: before[name] for name in kept if name in before} | message
 
 
 def forget(room: Room, ts: str) -> None:
     gone = room.messages.pop(ts, None)
+    room.pins.pop(ts, None)
     if gone is not None:
         tell_root(room, gone)
 
