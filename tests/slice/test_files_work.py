@@ -1,9 +1,13 @@
 """What workers do with files: look into them apart and under limits, ask the scanner, remove what nothing takes, each once."""
 
+import asyncio
 import io
 import json
 import os
+import struct
+import urllib.request
 import zipfile
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +18,7 @@ import pytest
 from PIL import Image
 
 from cells.chat.domain.files.repository import Texts
+from cells.chat.domain.files.work import FinishDigest
 from cells.chat.files.attachments import StoredAttachments
 from cells.chat.files.digesting import look_apart
 from cells.chat.files.settings import FileSettings
@@ -28,11 +33,13 @@ from chassis.clock import SystemClock
 from tests.harness.chat import Chat, Workspace
 from tests.harness.clamd import EICAR, a_clamd
 from tests.harness.databases import FreshDatabase
+from tests.harness.s3 import a_bucket
 from tests.harness.workspaces import a_log, execute
 from tests.slice.test_files import fetch, upload
 
 pytestmark = pytest.mark.anyio
 CLOCK = SystemClock()
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 class Yard:
@@ -61,8 +68,10 @@ class Yard:
 
 
 @asynccontextmanager
-async def a_yard(databases: FreshDatabase, folder: Path, **more: Any) -> AsyncIterator[Yard]:
-    settings = FileSettings(store=folder.as_uri(), **more)
+async def a_yard(databases: FreshDatabase, place: Path | str, **more: Any) -> AsyncIterator[Yard]:
+    """Files lie in a folder, or at the address of a bucket."""
+    folder = place if isinstance(place, Path) else Path("/nowhere")
+    settings = FileSettings(store=place if isinstance(place, str) else place.as_uri(), **more)
     async with a_log(databases.app_url) as (database, log):
         workload = chat(CLOCK, Claims(None, CLOCK), files=settings)
         acme = await Chat(databases, workload, database, log).found("acme")
@@ -124,10 +133,12 @@ async def test_text_of_documents_is_kept_for_search(yard: Yard) -> None:
 async def test_hostile_files_cost_a_child_and_nothing_else(tmp_path: Path, kind: str) -> None:
     """A picture that says it is huge, a child that does not end, one that wants all memory, a document that unfolds without end."""
     source, filetype, limits, told = tmp_path / "source", "png", FileSettings(), "pixels"
-    if kind in ("bomb", "fat"):
-        edge = 20_000 if kind == "bomb" else 7_000
-        Image.new("1", (edge, edge)).save(source, "PNG")
+    if kind == "bomb":
+        head = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+        data = b"\x00\x00\x00\x00IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+        source.write_bytes(PNG_MAGIC + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head)) + data)
     if kind == "fat":
+        Image.new("1", (7_000, 7_000)).save(source, "PNG")
         limits, told = FileSettings(digest_mib=256), "MemoryError"
     if kind == "endless":
         os.mkfifo(source)
@@ -188,6 +199,53 @@ async def test_nothing_is_handed_out_before_the_scanner_said_it_is_clean(cell_da
         assert (await fetch(owner, url % bad["id"])).status == 403
         assert (await owner.call("files.sharedPublicURL", file=bad["id"]))["error"] == "not_allowed"
         assert await yard.owed() == ["file.digest"]
+
+
+async def test_a_worker_that_dies_before_it_says_so_is_followed_by_one_that_does_it_once(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thumbnails lie in the store, the change that takes them was never made: the next worker makes its own, the first ones go."""
+    face = await upload(yard.acme.owner, "p.jpg", a_picture(100, 100))
+    head = await yard.acme.head()
+
+    async def killed(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FinishDigest, "apply", killed)
+        await yard.work()
+    assert len(yard.files()) == 1 + 3 and "thumb_64" not in await info(yard, face["id"])
+    await yard.hurry("file.digest")
+    await yard.work()
+    assert len(yard.files()) == 1 + 6
+    await yard.hurry()
+    for _ in range(4):
+        await yard.work()
+    assert len(yard.files()) == 1 + 3 and await yard.owed() == []
+    assert (await fetch(yard.acme.owner, (await info(yard, face["id"]))["thumb_64"])).status == 200
+    assert [event.kind for event in await yard.acme.events(head)] == ["file_change"]
+
+
+async def test_in_a_bucket_large_files_go_in_parts_and_downloads_are_sent_there(cell_database: FreshDatabase) -> None:
+    with a_bucket() as bucket:
+        s3: dict[str, Any] = {"s3_endpoint": bucket.url, "s3_key_id": "k", "s3_secret": "s", "redirect": True}
+        async with a_yard(cell_database, "s3://bucket/waggle", **s3) as yard:
+            body = b"%PDF-1.7\n" + bytes(range(256)) * (11 << 12)
+            face = await upload(yard.acme.owner, "l.pdf", body)
+            assert max(bucket.puts) <= 5 << 20 < len(body)
+            sent = await fetch(yard.acme.owner, face["url_private"])
+            assert (sent.status, sent.headers["cache-control"]) == (302, "no-store")
+            with await asyncio.to_thread(urllib.request.urlopen, sent.headers["location"], timeout=10) as answer:
+                assert answer.read() == body
+                assert answer.headers["content-type"] == "application/pdf" and answer.headers["content-disposition"].startswith(
+                    "attachment"
+                )
+            assert (await fetch(yard.acme.bot, face["url_private"])).status == 404
+            kept = StoredAttachments(open_store(FileSettings(store="s3://bucket/waggle", **s3)))
+            assert [size async for _, size in kept.list(yard.acme.scope.workspace_id)] == [len(body)]
+            await yard.acme.owner.call("files.delete", file=face["id"])
+            await yard.work()
+            assert list(bucket.objects) == [] and await yard.owed() == []
 
 
 async def test_attachments_are_listed_by_workspace_and_written_whole(tmp_path: Path) -> None:

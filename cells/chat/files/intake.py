@@ -9,6 +9,7 @@ from cells.chat.domain.files.errors import ContentTaken, UploadNotOpen, UploadsD
 from cells.chat.domain.files.file import UNKNOWN_SIZE, Content, File, FileState
 from cells.chat.domain.files.repository import Files
 from cells.chat.domain.files.uploading import BeginUpload, OpenUpload, ReceiveUpload
+from cells.chat.files.dispositions import disposition
 from cells.chat.files.kinds import HEAD_BYTES, kind_of, preview_of
 from cells.chat.files.settings import FileSettings
 from cells.chat.files.store import ObjectStore
@@ -62,7 +63,7 @@ class Intake:
         digest, size = hashlib.sha256(), 0
         head, rest = await _head_of(chunks)
         kind = kind_of(head[:HEAD_BYTES], name)
-        async with self.store.writing(key, kind.mimetype) as writer:
+        async with self.store.writing(key, kind.mimetype, disposition(name, inline=kind.inline).decode()) as writer:
             async for chunk in _joined(head, rest):
                 size += len(chunk)
                 if size > bytes_max:

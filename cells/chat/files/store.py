@@ -24,6 +24,9 @@ PART_BYTES = 5 << 20
 PARTS_TOGETHER = 2
 CHUNK_BYTES = 128 << 10
 SIGNED_S = 300
+RETRIES_MAX = 3
+RETRY_S_MAX = 20
+REQUEST_S_MAX = 300
 IDENTITY = "store-identity"
 NOWHERE = "memory://"
 """Where nothing is configured, and so nothing is put."""
@@ -45,9 +48,11 @@ class ObjectStore:
         self.url = url
         self.redirects = redirects
 
-    def writing(self, key: str, mimetype: str = "application/octet-stream") -> AbstractAsyncContextManager[Writer]:
-        """The object is there once the block ends; where it raises, nothing is."""
-        attributes = {"Content-Type": mimetype} if self._folder is None else None
+    def writing(
+        self, key: str, mimetype: str = "application/octet-stream", shown: str = "attachment"
+    ) -> AbstractAsyncContextManager[Writer]:
+        """The object is there once the block ends; where it raises, nothing is. `shown`: how a bucket hands it out by itself."""
+        attributes = {"Content-Type": mimetype, "Content-Disposition": shown} if self._folder is None else None
         opened: Any = obstore.open_writer_async(
             self._store, key, buffer_size=PART_BYTES, max_concurrency=PARTS_TOGETHER, attributes=attributes
         )
@@ -133,4 +138,6 @@ def _bucket(settings: FileSettings, bucket: str, prefix: str) -> S3Store:
     if settings.s3_key_id:
         given |= {"access_key_id": settings.s3_key_id, "secret_access_key": settings.s3_secret or ""}
     plain = (settings.s3_endpoint or "").startswith("http://")
-    return S3Store(bucket, prefix=prefix or None, client_options={"allow_http": plain}, **given)
+    bounded: Any = {"max_retries": RETRIES_MAX, "retry_timeout": timedelta(seconds=RETRY_S_MAX)}
+    client: Any = {"allow_http": plain, "timeout": timedelta(seconds=REQUEST_S_MAX)}
+    return S3Store(bucket, prefix=prefix or None, client_options=client, retry_config=bounded, **given)
