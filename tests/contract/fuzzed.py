@@ -39,6 +39,16 @@ def arguments_of(method: Method, live: dict[str, list[str]]) -> st.SearchStrateg
     return st.fixed_dictionaries(required, optional=optional) | st.fixed_dictionaries({}, optional={**required, **optional})
 
 
+def multipart(fields: dict[str, Any]) -> tuple[bytes, str]:
+    """A body and its content type; bytes go as a file."""
+    body = b""
+    for name, value in fields.items():
+        file = '; filename="a.bin"' if isinstance(value, bytes) else ""
+        held = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+        body += f'--x\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode() + held + b"\r\n"
+    return body + b"--x--\r\n", f"{MULTIPART}; boundary=x"
+
+
 def bodies() -> Iterator[tuple[str | None, bytes]]:
     """Content type and bytes; none of them is a request."""
     deep = b"[" * 50_000

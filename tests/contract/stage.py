@@ -1,7 +1,8 @@
 """One workspace with a person of every standing, for the table of permissions: permissions.csv."""
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -23,6 +24,7 @@ class Stage:
     """Tokens that open nothing: of another workspace, of somebody who was switched off."""
     scopeless: tuple[ChatClient, ChatClient]
     """The bot, with two scopes that have no method in common."""
+    shared: dict[bool, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> ChatClient:
@@ -30,6 +32,9 @@ class Stage:
 
     def without_scope(self, scopes: tuple[str, ...]) -> ChatClient:
         return self.scopeless[1 if SCOPES_WITHOUT[0] in scopes else 0]
+
+    def now_s(self) -> int:
+        return int(time.time())
 
     async def do(self, client: ChatClient, method: str, **arguments: Any) -> dict[str, Any]:
         reply = (await client.json(method, arguments)).json
@@ -44,8 +49,14 @@ class Stage:
         await self.do(self.owner, "conversations.invite", channel=channel, users=[*others, self.acme.bot.user_id])
         return channel
 
-    async def message(self, channel: str, author: ChatClient | None = None, **arguments: Any) -> str:
-        return str((await self.do(author or self.owner, "chat.postMessage", channel=channel, text="x", **arguments))["ts"])
+    async def commons(self, *, private: bool = False) -> str:
+        """A channel like `channel`, the same each time: for what changes nothing of the channel itself."""
+        if private not in self.shared:
+            self.shared[private] = await self.channel(private=private)
+        return self.shared[private]
+
+    async def message(self, channel: str, author: ChatClient | None = None, text: str = "x") -> str:
+        return str((await self.do(author or self.owner, "chat.postMessage", channel=channel, text=text))["ts"])
 
 
 SCOPES_WITHOUT = ("team:read", "dnd:read")

@@ -2,20 +2,26 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cells.chat.slack.methods import all_methods
-from tests.contract import asked  # noqa: F401 - it fills the register
+from cells.chat.slack.registry import JSON
+from tests.contract import askings  # noqa: F401 - it fills the register
+from tests.contract.fuzzed import multipart
 from tests.contract.stage import ASKED, PEOPLE, Stage, a_stage
-from tests.harness.chat import ChatClient, a_chat
+from tests.harness.chat import ChatClient, HttpReply, a_chat
 from tests.harness.databases import FreshDatabase
 
 METHODS = all_methods()
 TABLE = Path(__file__).with_name("permissions.csv")
 COLUMNS = [*PEOPLE, "without_scope", "other_workspace", "deactivated"]
 Row = dict[str, str]
+ADDRESSES = count(1)
+"""Attempts to sign in are counted by where they come from; nobody here makes two."""
 
 
 def rows() -> dict[tuple[str, str], Row]:
@@ -29,6 +35,12 @@ def askers(stage: Stage, method: str) -> Iterator[tuple[str, ChatClient]]:
     yield from stage.outsiders.items()
 
 
+async def sent(client: ChatClient, method: str, arguments: dict[str, Any]) -> HttpReply:
+    if JSON in METHODS[method].content_types:
+        return await client.json(method, arguments)
+    return await client.raw(method, *multipart(arguments))
+
+
 async def answers(stage: Stage, method: str, case: str) -> Row:
     """The word that each gets; the outsiders ask for what is right for the owner."""
     said: Row = {}
@@ -36,7 +48,8 @@ async def answers(stage: Stage, method: str, case: str) -> Row:
     for name, client in askers(stage, method):
         if name in PEOPLE:
             arguments = await ASKED[method, case](stage, client)
-        reply = (await client.json(method, arguments)).json
+        client.address = f"192.0.2.{next(ADDRESSES)}"
+        reply = (await sent(client, method, arguments)).json
         said[name] = "ok" if reply["ok"] else reply["error"]
     return said
 

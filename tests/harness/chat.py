@@ -42,8 +42,10 @@ class HttpReply:
         return decoded
 
 
-async def exchange(app: Any, tenant: LoggedTenant, verb: str, path: str, query: bytes, headers: Headers, body: bytes) -> HttpReply:
-    """One HTTP exchange, the body in one piece."""
+async def exchange(
+    app: Any, tenant: LoggedTenant, verb: str, path: str, query: bytes, headers: Headers, body: bytes, address: str = ""
+) -> HttpReply:
+    """One HTTP exchange, the body in one piece; `address` is the client's."""
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -53,7 +55,7 @@ async def exchange(app: Any, tenant: LoggedTenant, verb: str, path: str, query: 
         sent.append(message)
 
     scope = {"type": "http", "method": verb, "path": path, "query_string": query, "headers": headers, "scheme": "http", TENANT_KEY: tenant}
-    scope["client"] = (CLIENT, 0)
+    scope["client"] = (address or CLIENT, 0)
     await app(scope, receive, send)
     start, *rest = sent
     shown = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -71,6 +73,7 @@ class ChatClient:
         self.tenant = tenant
         self.token = token
         self.user_id = user_id
+        self.address = ""
 
     async def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """As slack_sdk does it: a form for plain arguments."""
@@ -96,7 +99,7 @@ class ChatClient:
             headers.append((b"authorization", f"Bearer {bearer}".encode()))
         if content_type is not None:
             headers.append((b"content-type", content_type.encode()))
-        return await exchange(self._app, self.tenant, verb, f"/api/{method}", query, headers, body)
+        return await exchange(self._app, self.tenant, verb, f"/api/{method}", query, headers, body, self.address)
 
 
 @dataclass(frozen=True)
