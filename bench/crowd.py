@@ -92,6 +92,21 @@ class Crowd:
             " WHERE workspace_id = $1 AND name LIKE 'many-%'"
         )
 
+    async def public_channels(self, count: int, reader: UserId, joined: int) -> None:
+        """Channels without messages; `reader` is in the first of them."""
+        await self._execute(
+            "INSERT INTO channels (workspace_id, channel_id, kind, name, creator_id, created_us, updated_us, topic, purpose, people,"
+            " num_members) SELECT $1, 'CL' || lpad(n::text, 9, '0'), 'public_channel', 'listed-' || n, 'U', 1, 1, 'What we talk about',"
+            " 'What it is for', '', 1 FROM generate_series(1, $2::int) AS n",
+            count,
+        )
+        await self._execute(
+            "INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"
+            " SELECT $1, 'CL' || lpad(n::text, 9, '0'), $3, 1, 1 FROM generate_series(1, $2::int) AS n",
+            joined,
+            reader,
+        )
+
     async def analyze(self) -> None:
         """As autovacuum would within a minute."""
         connection = await asyncpg.connect(self._url)

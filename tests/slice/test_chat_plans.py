@@ -13,11 +13,17 @@ import pytest
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.bookmarks import repository as bookmarks
 from cells.chat.domain.channels import repository as channels
 from cells.chat.domain.members import repository as members
 from cells.chat.domain.mentions.parsing import EVERYONE_TARGETS
 from cells.chat.domain.messages import repository as messages
+from cells.chat.domain.reactions import repository as reactions
+from cells.chat.domain.reminders import repository as reminders
+from cells.chat.domain.scheduled import repository as scheduled
+from cells.chat.domain.pins import repository as pins
 from cells.chat.domain.unread import repository as unread
+from cells.chat.domain.versions import repository as versions
 from cells.runtime.tenancy import TenantScope
 from tests.harness.chat import a_chat
 from tests.harness.databases import FreshDatabase
@@ -27,7 +33,19 @@ pytestmark = pytest.mark.anyio
 
 CHANNELS, MINE, BIG = 5_000, 300, "C0000000001"
 ME = "U0000000001"
+KINDS = {"kinds": ["public_channel", "private_channel", "im", "mpim"]}
 FILL = (
+    "INSERT INTO users (workspace_id, user_id, name, real_name, role, deleted, created_us, updated_us)"
+    " SELECT $1, 'U' || lpad(n::text, 10, '0'), 'u' || n, 'U', CASE WHEN n % 100 = 7 THEN 'guest' ELSE 'member' END, false, 1, 1"
+    " FROM generate_series(1, 20000) AS n",
+    "INSERT INTO channels (workspace_id, channel_id, kind, name, creator_id, created_us, updated_us, topic, purpose, people)"
+    " SELECT $1, 'D' || lpad(n::text, 10, '0'), 'im', '', 'U', 0, 0, '', '', 'U1,U' || n FROM generate_series(1, 20000) AS n",
+    "INSERT INTO members (workspace_id, channel_id, user_id, joined_us, last_read_us)"
+    " SELECT $1, 'D' || lpad(n::text, 10, '0'), 'U' || lpad(n::text, 10, '0'), 1, 1 FROM generate_series(1, 20000) AS n",
+    "INSERT INTO pins (workspace_id, channel_id, ts_us, user_id, created_us) SELECT $1, 'C' || lpad((n % 500)::text, 10, '0'), n, 'U', 1"
+    " FROM generate_series(1, 5000) AS n",
+    "INSERT INTO bookmarks (workspace_id, channel_id, bookmark_id, title, link, emoji, created_by, updated_by, created_us, updated_us)"
+    " SELECT $1, 'C' || lpad((n % 500)::text, 10, '0'), 'Bk' || n, '', '', '', 'U', 'U', 1, 1 FROM generate_series(1, 5000) AS n",
     "INSERT INTO channels (workspace_id, channel_id, kind, name, creator_id, created_us, updated_us, topic, purpose, people,"
     " latest_us) SELECT $1, 'C' || lpad(n::text, 10, '0'), 'public_channel', 'c' || n, 'U', 0, 0, '', '', '',"
     " (extract(epoch FROM now()) * 1000000)::bigint"
@@ -39,6 +57,14 @@ FILL = (
     "INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, broadcast) SELECT $1,"
     f" 'C' || lpad((1 + n % {MINE})::text, 10, '0'), ((extract(epoch FROM now()) - n) * 1000000)::bigint, 'U0000000002', 'x', false"
     f" FROM generate_series(1, 40000) AS n",
+    "INSERT INTO reactions (workspace_id, channel_id, ts_us, name, user_id, created_us) SELECT workspace_id, channel_id, ts_us, 'x',"
+    " 'U' || lpad((ts_us % 5000)::text, 10, '0'), ts_us FROM messages WHERE workspace_id = $1 AND ts_us % 4 <> 5",
+    "INSERT INTO message_versions (workspace_id, channel_id, ts_us, until_us, text, ended_by, ended_how) SELECT workspace_id, channel_id,"
+    " ts_us, ts_us, 'x', 'U', 'edited' FROM messages WHERE workspace_id = $1",
+    "INSERT INTO scheduled_messages (workspace_id, scheduled_id, channel_id, user_id, text, post_us, created_us) SELECT $1, 'Q' || n,"
+    f" 'C' || lpad((1 + n % {MINE})::text, 10, '0'), 'U' || n % 1000, 'x', n, 1 FROM generate_series(1, 10000) AS n",
+    "INSERT INTO reminders (workspace_id, reminder_id, creator_id, user_id, text, at_us, created_us) SELECT $1, 'Rm' || n, 'U' || n % 1000,"
+    " 'U' || n % 999, 'x', n, 1 FROM generate_series(1, 10000) AS n",
     "INSERT INTO mentions (workspace_id, channel_id, ts_us, target, author_id) SELECT $1,"
     f" 'C' || lpad((1 + n % {MINE})::text, 10, '0'), ((extract(epoch FROM now()) - n) * 1000000)::bigint, 'U' || n % 1000,"
     " 'U0000000002' FROM generate_series(1, 10000) AS n",
@@ -92,6 +118,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(below)
 
 
+LARGE = {"members", "channels", "mentions", "reactions", "message_versions", "scheduled_messages", "reminders"}
 ONE = {"c": [BIG], "u": [ME]}
 COUNTING = {"most": 1_000, "all": list(EVERYONE_TARGETS)}
 QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {
@@ -106,7 +133,36 @@ QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "join": (members._INSERT, {"c": BIG, "u": ["UNEW"], "at": 1}),
     "leave": (members._REMOVE, {"c": BIG, "u": ME}),
     "a channel and how one stands to it": (channels._GET, {"id": BIG, "u": ME}),
+    "a page of all channels": (channels._LIST, {"u": ME, "after": "C0000002000", "n": 1_001, "old": True, **KINDS}),
+    "a guest's channels": (channels._LIST, {"u": "U0000000107", "after": "", "n": 1_001, "old": True, **KINDS}),
+    "a page of somebody's channels": (
+        channels._LIST_OF,
+        {"u": ME, "whose": "U0000000777", "after": "", "n": 101, "old": False, **KINDS},
+    ),
+    "what sessions hear": (members._GROUPS_OF_ACTIVE, {"u": [ME, "U0000000107"]}),
+    "with whom one shares a channel": (members._SHARING, {"u": ME, "o": ["U0000000007", "U0000000008"]}),
+    "in how many channels guests are": (members._NAMED, {"u": ["U0000000107"]}),
+    "what is pinned": (pins._OF, {"c": "C0000000007", "n": 100}),
+    "how much is pinned": (pins._COUNT, {"c": "C0000000007"}),
+    "the bookmarks": (bookmarks._OF, {"c": "C0000000007", "n": 100}),
     "the latest page": (messages._HISTORY[False], {"c": BIG, "oldest": 0, "latest": 1 << 62, "n": 100}),
+    "a thread": (messages._REPLIES, {"c": BIG, "thread": 5, "oldest": 0, "latest": 1 << 62, "n": 100}),
+    "what hangs under a page": (messages._THREADS, {"c": BIG, "ts": [5, 6], "first": 5}),
+    "what hangs under deleted ones": (messages._HANGING, {"c": BIG, "ts": [5, 6], "first": 5}),
+    "reactions of a page": (reactions._OF, {"c": BIG, "ts": [5, 6]}),
+    "what somebody reacted to": (reactions._OF_USER, {"whose": ME, "u": ME, "n": 100, "skip": 0}),
+    "a message's versions": (versions._OF, {"c": BIG, "ts": 1, "n": 100}),
+    "one's scheduled messages": (
+        scheduled._OF_USER,
+        {"u": ME, "c": "", "oldest": 0, "latest": 1 << 62, "after_us": 0, "after_id": "", "n": 100},
+    ),
+    "how many are scheduled near": (scheduled._COUNT_NEAR, {"c": BIG, "from": 1, "to": 2}),
+    "one's reminders": (reminders._OF, {"u": ME, "n": 100}),
+    "edit": (
+        messages._CHANGE,
+        {"c": BIG, "ts": 1, "text": "x", "extras": None, "edited": 1, "by": ME},
+    ),
+    "broadcast later": (messages._BROADCAST, {"c": BIG, "ts": 1}),
     "a message": (messages._GET, {"c": BIG, "ts": 1}),
     "forget a message": (messages._REMOVE, {"c": BIG, "ts": 1, "at": 2}),
 }
@@ -130,11 +186,21 @@ async def test_hot_questions_are_answered_by_index(cell_database: FreshDatabase)
         scans = {}
         for name, (statement, values) in {**QUESTIONS, "post": (messages._INSERT, POST)}.items():
             plan = await explained(connection, scope, statement, **values)
-            if plan.scanned_whole & {"members", "channels", "mentions"} or any(
+            if plan.scanned_whole & {"members", "channels", "mentions", "users", "pins", "bookmarks"} or any(
                 table.startswith("messages") for table in plan.scanned_whole
             ):
                 scans[name] = plan.scanned_whole
         assert scans == {}
+
+
+async def test_a_page_of_channels_looks_at_no_more_than_it_shows(cell_database: FreshDatabase) -> None:
+    """However many direct conversations other people have."""
+    async with a_large_workspace(cell_database) as (connection, scope):
+        for kinds, most in ((KINDS["kinds"], 310), (["im"], MINE + 10)):
+            plan = await explained(connection, scope, channels._LIST, u=ME, after="", n=101, old=True, kinds=kinds)
+            looked = [node for node in plan.nodes if node.get("Relation Name") == "channels"]
+            assert sum(node["Actual Rows"] * node["Actual Loops"] for node in looked) <= most, kinds
+            assert "channels_public" in plan.indexes or kinds == ["im"]
 
 
 async def test_what_is_read_is_not_looked_into_again(cell_database: FreshDatabase) -> None:
@@ -148,3 +214,14 @@ async def test_what_is_read_is_not_looked_into_again(cell_database: FreshDatabas
         plan = await explained(connection, scope, unread._SIDEBAR, u=ME, kinds=["public_channel"], n=5_000, **COUNTING)
         assert 1 <= len(plan.partitions) <= 2, plan.partitions
         assert "mentions_target" in plan.indexes
+
+
+async def test_a_page_of_history_looks_into_the_months_it_is_of(cell_database: FreshDatabase) -> None:
+    """Those made ahead are pruned by the present, older ones by `oldest`."""
+    async with a_large_workspace(cell_database) as (connection, scope):
+        [now_us] = (await connection.execute(text("SELECT (extract(epoch FROM now()) * 1000000)::bigint"))).one()
+        hour_us = 3_600_000_000
+        for forward in (False, True):
+            values = {"c": BIG, "oldest": now_us - hour_us, "latest": now_us + hour_us, "n": 100}
+            plan = await explained(connection, scope, messages._HISTORY[forward], **values)
+            assert 1 <= len(plan.partitions) <= 3 and not plan.scanned_whole, (plan.partitions, plan.scanned_whole)

@@ -47,6 +47,8 @@ def _channels() -> None:
         op.add_column("channels", column)
     op.execute("UPDATE channels SET purpose_by = creator_id, purpose_us = created_us WHERE purpose <> ''")
     op.execute("UPDATE channels SET topic_by = creator_id, topic_us = created_us WHERE topic <> ''")
+    # All public channels, page by page.
+    op.execute("CREATE INDEX channels_public ON channels (workspace_id, channel_id) WHERE kind = 'public_channel'")
     op.add_column("members", _time("closed_us"))
     # The channels of a user page by page, in the order of ids.
     op.execute("DROP INDEX members_user")
@@ -90,6 +92,7 @@ def downgrade() -> None:
     op.execute("DROP INDEX members_user")
     op.execute("CREATE INDEX members_user ON members (workspace_id, user_id)")
     op.drop_column("members", "closed_us")
+    op.execute("DROP INDEX channels_public")
     for name in ("previous_names", "purpose_us", "purpose_by", "topic_us", "topic_by"):
         op.drop_column("channels", name)
     op.add_column("users", sa.Column("is_owner", sa.Boolean, nullable=False, server_default="false"))

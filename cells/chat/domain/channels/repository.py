@@ -121,13 +121,24 @@ _COLUMNS = (
     " c.topic_by, c.topic_us, c.purpose_by, c.purpose_us, c.previous_names, c.latest_us"
 )
 _MINE = "LEFT JOIN members m ON m.workspace_id = c.workspace_id AND m.channel_id = c.channel_id AND m.user_id = :u"
-_SEEN = f"SELECT {_COLUMNS}, c.num_members, m.last_read_us, m.closed_us, {IS_GUEST.format(user=':u')} AS is_guest"
+_GUEST = IS_GUEST.format(user=":u")
+_SEEN = f"SELECT {_COLUMNS}, c.num_members, m.last_read_us, m.closed_us, {_GUEST} AS is_guest"
 _PAGE = (
     " AND c.kind = ANY(CAST(:kinds AS text[])) AND (m.user_id IS NOT NULL OR (c.kind = 'public_channel'"
-    f" AND NOT {IS_GUEST.format(user=':u')})) AND (:old OR NOT c.archived)"
+    f" AND NOT {_GUEST})) AND (:old OR NOT c.archived)"
 )
 _GET = text(f"{_SEEN} FROM channels c {_MINE} WHERE c.workspace_id = :w AND c.channel_id = :id")
-_LIST = text(f"{_SEEN} FROM channels c {_MINE} WHERE c.workspace_id = :w AND c.channel_id > :after{_PAGE} ORDER BY c.channel_id LIMIT :n")
+# Public channels by an index of theirs, the others by membership: direct conversations of other people, of which there are many
+# more than channels, are never looked at.
+_LIST = text(
+    "SELECT * FROM ("  # noqa: S608 - columns of ours
+    f"({_SEEN} FROM channels c {_MINE} WHERE c.workspace_id = :w AND c.kind = 'public_channel' AND c.channel_id > :after"
+    f" AND 'public_channel' = ANY(CAST(:kinds AS text[])) AND NOT {_GUEST} AND (:old OR NOT c.archived) ORDER BY c.channel_id LIMIT :n)"
+    f" UNION ALL ({_SEEN} FROM members m JOIN channels c ON c.workspace_id = :w AND c.channel_id = m.channel_id"
+    " WHERE m.workspace_id = :w AND m.user_id = :u AND m.channel_id > :after AND c.kind = ANY(CAST(:kinds AS text[]))"
+    f" AND (c.kind <> 'public_channel' OR {_GUEST}) AND (:old OR NOT c.archived) ORDER BY m.channel_id LIMIT :n)"
+    ") page ORDER BY channel_id LIMIT :n"
+)
 # The order is that of the members' index, so a page ends where it is full however many channels there are.
 _LIST_OF = text(
     f"{_SEEN} FROM members o JOIN channels c ON c.workspace_id = :w AND c.channel_id = o.channel_id {_MINE}"
