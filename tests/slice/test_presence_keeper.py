@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
+from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.presence import keeper as keeper_module
 from cells.chat.domain.presence.events import batch_group_of, group_of
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.presence import AUTO_AWAY_S, FRESH_S
+from cells.chat.slack.calling import with_called
 from cells.runtime.bus import Bus, Ephemeral, Ephemerals, Shared
 from cells.runtime.log import LoggedTenant
 from cells.runtime.workload import Admitted
 from chassis.clock import SystemClock
+from chassis.identity import ChannelId, UserId
 from control_plane.provision.processes import free_port
 from control_plane.provision.valkey import Valkey
 from tests.harness.chat import Workspace, a_chat
@@ -267,3 +270,38 @@ async def test_a_change_while_redis_hangs_is_told_when_it_goes_on(cell: Cell, mo
             words.append(shown)
             await cell.one.presences.beat()
             assert cell.one.words_of(ann) == words
+
+
+async def test_everyone_here_are_those_who_are_active_as_it_is_said(cell: Cell) -> None:
+    """Active in any process; not who is away by hand or by time, not who is gone, not who is no member, nobody who comes later."""
+    acme = cell.acme
+    people = {name: await acme.add(name) for name in ("ann", "away", "idle", "gone", "stranger", "later")}
+    for name in ("ann", "away", "idle", "gone", "later"):
+        await acme.owner.call("conversations.invite", channel=acme.general, users=people[name].user_id)
+    cell.one.arrive(people["idle"].user_id)
+    await cell.settle()
+    cell.clock.advance(AUTO_AWAY_S)
+    sessions = {name: cell.one.arrive(people[name].user_id) for name in ("away", "gone", "stranger")}
+    cell.two.arrive(people["ann"].user_id)
+    await people["away"].call("users.setPresence", presence="away")
+    cell.one.leave(sessions["gone"])
+    await cell.settle()
+    active = {name for name, person in people.items() if person.user_id in (await cell.one.presences.active_in(acme.tenant) or ())}
+    assert active == {"ann", "stranger"}
+    post = PostMessage(ChannelId(acme.general), UserId(acme.owner.user_id), "<!here> now")
+    await acme.tenant.commit(await with_called(cell.one.presences, acme.tenant, post))
+    cell.one.arrive(people["later"].user_id)
+    await cell.settle()
+
+    async def called() -> set[str]:
+        counts = {name: (await person.call("client.counts"))["channels"] for name, person in people.items() if name != "stranger"}
+        return {name for name, lines in counts.items() for line in lines if line["id"] == acme.general and line["mention_count"]}
+
+    assert await called() == {"ann"}
+    ts = (await acme.owner.call("conversations.history", channel=acme.general, limit=1))["messages"][0]["ts"]
+    await acme.owner.call("chat.update", channel=acme.general, ts=ts, text=f"<!here> and <@{people['gone'].user_id}>")
+    assert await called() == {"ann", "gone"}, "an edit calls those whom it adds"
+    await cell.valkey.stop()
+    assert await cell.one.presences.active_in(acme.tenant) is None
+    await acme.tenant.commit(await with_called(cell.one.presences, acme.tenant, post))
+    assert await called() == set(people) - {"stranger"}, "rather too many than none"

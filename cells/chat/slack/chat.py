@@ -25,9 +25,11 @@ from cells.chat.domain.messages.errors import (
 )
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import DeleteMessage, checked_text
+from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.roles.actions import Action, may
 from cells.chat.domain.timestamps import read_ts
 from cells.chat.slack.call import Answer, Call
+from cells.chat.slack.calling import with_called
 from cells.chat.slack.destinations import checked_client_msg_id, destination, require_ts, thread_of
 from cells.chat.slack.drafts import DRAFT_ERRORS, ContentArguments, DraftArguments, carried_of, draft_of, text_of
 from cells.chat.slack.errors import InvalidArguments
@@ -60,9 +62,9 @@ class MeArguments(msgspec.Struct):
     text: str = ""
 
 
-async def post_message(guard: Guarding, call: Call[PostArguments]) -> Answer:
+async def post_message(guard: Guarding, presences: Presences, call: Call[PostArguments]) -> Answer:
     """Answered after COMMIT. The same `client_msg_id` again is answered with the message that is there."""
-    change = await post_of(call)
+    change = await with_called(presences, call.tenant, await post_of(call))
     await admit(guard, call.tenant, change)
     posted = await call.tenant.commit(change)
     return {"channel": change.channel_id, "ts": posted.face["ts"], "message": posted.face}
@@ -156,9 +158,10 @@ _UPDATES = (
 WRITE = ("chat:write",)
 
 
-def methods(guard: Guarding) -> tuple[Method, ...]:
+def methods(guard: Guarding, presences: Presences) -> tuple[Method, ...]:
+    post = partial(post_message, guard, presences)
     return (
-        Method("chat.postMessage", partial(post_message, guard), Tier.SPECIAL, PostArguments, WRITE, POST_ERRORS, limited_by="channel"),
+        Method("chat.postMessage", post, Tier.SPECIAL, PostArguments, WRITE, POST_ERRORS, limited_by="channel"),
         Method("chat.meMessage", partial(me_message, guard), Tier.THREE, MeArguments, WRITE, _ME_ERRORS),
         Method("chat.update", update, Tier.THREE, UpdateArguments, WRITE, _UPDATES),
         Method("chat.delete", delete, Tier.THREE, DeleteArguments, WRITE, (ChannelNotFound, MessageNotFound, CantDelete)),

@@ -51,12 +51,12 @@ def all_methods(
     people: People | None = None,
     library: Library | None = None,
 ) -> Mapping[str, Method]:
-    guard = guard or Unguarded()
+    guard, presences = guard or Unguarded(), presences or Presences(SystemClock())
     return registry_of(
         api.METHODS,
         (people or People(Bearers(SystemClock()))).methods(),
         profiles.METHODS,
-        presence.methods(presences or Presences(SystemClock())),
+        presence.methods(presences),
         dnd.METHODS,
         usergroups.METHODS,
         conversations.METHODS,
@@ -69,7 +69,7 @@ def all_methods(
         counts.methods(remembered),
         files.methods(intake or Intake(open_store(NOWHERE), NOWHERE)),
         history.METHODS,
-        chat.methods(guard),
+        chat.methods(guard, presences),
         ephemerals.METHODS,
         permalinks.METHODS,
         scheduling.methods(guard),

@@ -17,6 +17,7 @@ from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.domain.tokens.events import TOKENS_REVOKED
 from cells.chat.domain.tokens.repository import Tokens
 from cells.chat.slack.call import Answer, Call
+from cells.chat.slack.calling import with_called
 from cells.chat.slack.destinations import checked_client_msg_id, destination, thread_of
 from cells.chat.slack.errors import InvalidArguments
 from cells.chat.slack.guarding import Guarding, Unguarded, admit
@@ -155,7 +156,7 @@ class RtmSessions:
         if kind in _ACTIVE:
             self._presences.on_activity(tenant, session.user_id)
         if kind == "message":
-            return (_said(await _post(self._guard, tenant, session, frame)),)
+            return (_said(await self._post(tenant, session, frame)),)
         if kind == "typing":
             return self._typings.on_typing(tenant.scope.workspace_id, session, frame)
         if kind == "presence_sub":
@@ -164,18 +165,17 @@ class RtmSessions:
             return await on_presence_query(self._presences, tenant, frame)
         return ()
 
-
-async def _post(guard: Guarding, tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> Answer:
-    reply: Answer = {"ok": True}
-    if "id" in frame:
-        reply["reply_to"] = frame["id"]
-    try:
-        change = await _change_of(tenant, session, frame)
-        await admit(guard, tenant, change)
-        posted = await tenant.commit(change)
-    except DomainError as error:
-        return reply | {"ok": False, "error": {"code": 2, "msg": error.code}}
-    return reply | {"ts": posted.face["ts"], "text": posted.message.text}
+    async def _post(self, tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> Answer:
+        reply: Answer = {"ok": True}
+        if "id" in frame:
+            reply["reply_to"] = frame["id"]
+        try:
+            change = await with_called(self._presences, tenant, await _change_of(tenant, session, frame))
+            await admit(self._guard, tenant, change)
+            posted = await tenant.commit(change)
+        except DomainError as error:
+            return reply | {"ok": False, "error": {"code": 2, "msg": error.code}}
+        return reply | {"ts": posted.face["ts"], "text": posted.message.text}
 
 
 async def _change_of(tenant: Tenant, session: Admitted, frame: Mapping[str, Any]) -> PostMessage:

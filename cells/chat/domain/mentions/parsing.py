@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-EVERYONE_TARGETS = ("!channel", "!here", "!everyone")
+HERE = "!here"
+EVERYONE_TARGETS = ("!channel", HERE, "!everyone")
 TARGETS_MAX = 500
 """Different targets of one message that are kept, in the order they are met; the rest call nobody."""
 

@@ -88,9 +88,9 @@ async def store_edit(tx: Transaction, before: Message, after: Message) -> None:
     calls = mentions_in(after)
     if set(calls) != set(mentions_in(before)):
         mentions = Mentions(tx.connection, tx.scope)
-        await mentions.remove(after.channel_id, after.ts_us)
+        active = await mentions.remove(after.channel_id, after.ts_us)
         if calls:
-            await mentions.insert(calls)
+            await mentions.insert(mentions_in(after, active))
 
 
 def merged(extras: str | None, changes: Mapping[str, Any]) -> str | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.channels.errors import ChannelArchived, ChannelNotFound, NotInChannel
@@ -37,6 +37,8 @@ class PostMessage:
     broadcast: bool = False
     client_msg_id: str | None = None
     extras: str | None = None
+    active: frozenset[str] | None = None
+    """Whom `<!here>` calls; None: all members."""
 
     async def apply(self, tx: Transaction) -> Posted:
         [result] = await self.apply_many(tx, [self])
@@ -49,9 +51,9 @@ class PostMessage:
         """One result for each, in order. Three look-ups at most and one insert, whatever the size of the batch."""
         known = await _look_up(tx, changes)
         results: list[Posted | WaggleError] = [_post(tx, known, change) for change in changes]
-        fresh = [result for result in results if isinstance(result, Posted) and not result.duplicate]
+        fresh = list(filter(is_new, results))
         if fresh:
-            await _store(tx, [result.message for result in fresh])
+            await _store(tx, [(result.message, change.active) for result, change in zip(results, changes, strict=True) if is_new(result)])
         for result in fresh:
             tx.append(posted(result.message, result.face))
         return results
@@ -98,9 +100,13 @@ def _post(tx: Transaction, known: _Known, change: PostMessage) -> Posted | Domai
     return Posted(message, message_face(message, tx.scope.workspace_id))
 
 
-async def _store(tx: Transaction, messages: Sequence[Message]) -> None:
-    await Messages(tx.connection, tx.scope).insert(messages)
-    called = [mention for message in messages for mention in mentions_in(message)]
+def is_new(result: Posted | WaggleError) -> TypeGuard[Posted]:
+    return isinstance(result, Posted) and not result.duplicate
+
+
+async def _store(tx: Transaction, posts: Sequence[tuple[Message, frozenset[str] | None]]) -> None:
+    await Messages(tx.connection, tx.scope).insert([message for message, _ in posts])
+    called = [mention for message, active in posts for mention in mentions_in(message, active)]
     if called:
         await Mentions(tx.connection, tx.scope).insert(called)
 

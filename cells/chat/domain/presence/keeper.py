@@ -23,6 +23,7 @@ from cells.chat.domain.presence.sharing import (
     Asking,
     Command,
     Overtaken,
+    gathering,
     is_rebuilding,
     marking,
     reading,
@@ -48,6 +49,7 @@ LOOK_S_MAX = 2.0
 STEP_S = 60
 """Activity is told to other processes at once when the last was so long ago, else with the next beat."""
 HEARD_MAX = 65_536
+ACTIVE_MAX = 10_000
 
 _log = structlog.get_logger("presence")
 
@@ -160,6 +162,17 @@ class Presences:
         if await self._shared.ask(marking(self._clock.now_us())) is None:
             return None
         return {user_id: presence.shown for user_id, presence in (await self.of(tenant, user_ids)).items()}
+
+    async def active_in(self, tenant: Tenant) -> frozenset[str] | None:
+        """Everyone in the workspace who is shown active; None where nobody knows (Redis is away, or was a moment ago), or too many are."""
+        workspace_id, now_us = tenant.scope.workspace_id, self._clock.now_us()
+        found = await self._shared.ask([*marking(now_us), *gathering(workspace_id, now_us)])
+        if found is None or is_rebuilding(found[1], now_us) or len(found[-1]) > ACTIVE_MAX:  # type: ignore[arg-type]
+            return None
+        active: set[str] = set()
+        for users in _pieces(user_id.decode() for user_id in found[-1]):  # type: ignore[attr-defined]
+            active.update(user_id for user_id, presence in (await self.of(tenant, users)).items() if presence.shown == "active")
+        return frozenset(active)
 
     def _merged(self, room: Room | None, user_id: str, shares: dict[str, Share], now_us: int) -> dict[str, Share]:
         person = room.people.get(user_id) if room is not None else None

@@ -33,7 +33,21 @@ def said_key(workspace_id: str, user_id: str) -> str:
 
 def writing(workspace_id: str, user_id: str, process: str, share: Share) -> list[Command]:
     key, value = shares_key(workspace_id, user_id), f"{share.sessions} {share.active_us} {share.written_us} {int(share.automatic)}"
-    return [("HSET", key, process, value), ("EXPIRE", key, KEPT_S)]
+    commands: list[Command] = [("HSET", key, process, value), ("EXPIRE", key, KEPT_S)]
+    if share.sessions:
+        here = here_key(workspace_id)
+        commands += [("ZADD", here, share.written_us, user_id), ("EXPIRE", here, KEPT_S)]
+    return commands
+
+
+def here_key(workspace_id: str) -> str:
+    return f"presence-here:{workspace_id}"
+
+
+def gathering(workspace_id: str, now_us: int) -> list[Command]:
+    """The last answer is everyone whom a process has spoken for of late."""
+    key, since_us = here_key(workspace_id), now_us - FRESH_S * 1_000_000
+    return [("ZREMRANGEBYSCORE", key, "-inf", f"({since_us}"), ("ZRANGE", key, 0, -1)]
 
 
 def reading(workspace_id: str, user_id: str) -> Command:

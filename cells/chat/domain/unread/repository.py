@@ -90,6 +90,7 @@ _CALLED = (
     "(SELECT count(*) FROM (SELECT DISTINCT t.ts_us FROM mentions t WHERE t.workspace_id = :w AND t.channel_id = {c}"
     " AND t.target = ANY(CAST(:all AS text[]) || CAST({u} AS text) || ARRAY(SELECT g.usergroup_id FROM usergroup_members g"
     " WHERE g.workspace_id = :w AND g.user_id = {u}))"
+    " AND (t.called IS NULL OR {u} = ANY(t.called))"
     " AND t.ts_us > {floor} AND t.ts_us <= {latest} AND t.author_id <> {u} LIMIT CAST(:most AS bigint)) few)"
 )
 _ROW = {"c": "r.c", "u": "r.u", "floor": "r.floor", "latest": "c.latest_us", "most": "CAST(:most AS bigint)"}
