@@ -5,11 +5,12 @@ import sys
 
 import uvloop
 
-from bench import files, hop, large, moves, passing, posts, sockets, storm
+from bench import channels, files, hop, large, moves, passing, posts, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
 SUITES = {
+    "channels": channels.measure,
     "files": files.measure,
     "hop": hop.measure,
     "large": large.measure,
