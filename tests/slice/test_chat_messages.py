@@ -163,7 +163,7 @@ async def test_scheduled_messages_are_sent_once_when_due(cell_database: FreshDat
         closed = (await ann.call("conversations.create", name="closed"))["channel"]["id"]
         await ann.call("chat.scheduleMessage", channel=closed, text="never", post_at=at)
         await ann.call("conversations.leave", channel=closed)
-        await worker(chat, acme, 599).step()
+        await worker(chat, acme, 500).step()
         assert await texts(ann, acme.general) == ["root"]
         await asyncio.gather(*(worker(chat, acme, 601).step() for _ in range(3)))
         assert sorted(await texts(ann, acme.general)) == ["ann", "bot", "root"]
@@ -284,12 +284,13 @@ async def test_pages_are_a_list_s(cell_database: FreshDatabase) -> None:
     async with a_chat(cell_database) as chat:
         acme = await chat.found("acme")
         await fill(cell_database, acme, chance)
-        rows = await execute(
-            cell_database.owner_url, "SELECT ts_us, thread_us, broadcast FROM messages WHERE channel_id = $1 ORDER BY ts_us", acme.general
-        )
-        shown = [row["ts_us"] for row in rows if row["thread_us"] is None or row["broadcast"]]
-        root = next(row["thread_us"] for row in rows if row["thread_us"])
-        thread = [row["ts_us"] for row in rows if row["thread_us"] == root]
+        rows = await execute(cell_database.owner_url, "SELECT * FROM messages WHERE channel_id = $1 ORDER BY ts_us", acme.general)
+        hanging = {row["thread_us"] for row in rows if not row["deleted_us"]}
+        in_channel = [row for row in rows if row["thread_us"] is None or (row["broadcast"] and not row["deleted_us"])]
+        shown = [row["ts_us"] for row in in_channel if not row["deleted_us"] or row["ts_us"] in hanging]
+        assert len(shown) < len(in_channel) and any(row["deleted_us"] and row["ts_us"] in hanging for row in in_channel)
+        root = next(row["thread_us"] for row in rows if row["thread_us"] and not row["deleted_us"])
+        thread = [row["ts_us"] for row in rows if row["thread_us"] == root and not row["deleted_us"]]
         for _ in range(120):
             window = a_window(chance, shown)
             expected = [ts for ts in shown if within(ts, window)]
@@ -321,24 +322,26 @@ def within(ts_us: int, window: dict[str, Any]) -> bool:
 
 
 async def fill(databases: FreshDatabase, acme: Workspace, chance: random.Random) -> None:
-    """Messages side by side to the microsecond and far apart, some in threads, some of those broadcast, over two months."""
-    at_us, roots, rows = time.time_ns() // 1_000 - 40 * 86_400_000_000, [0], []
-    for _ in range(60):
-        at_us += chance.choice([1, 1, 2, 1_000_000, 2 * 86_400_000_000])
-        in_thread = roots[-1] and chance.random() < 0.4
-        rows.append((at_us, roots[-1] if in_thread else None, bool(in_thread and chance.random() < 0.3)))
-        roots.append(roots[-1] or at_us)
-    for at_us, thread_us, broadcast in rows:
+    """Side by side to the microsecond and far apart, over two months; some in threads, some of those broadcast, many deleted."""
+    at_us, root_us, rows = time.time_ns() // 1_000 - 40 * 86_400_000_000, 0, []
+    for _ in range(90):
+        at_us += chance.choice([1, 1, 2, 1_000_000, 86_400_000_000])
+        in_thread = root_us and chance.random() < 0.4
+        deleted_us = at_us + 1 if chance.random() < 0.35 else None
+        rows.append((at_us, root_us if in_thread else None, bool(in_thread and chance.random() < 0.3), deleted_us))
+        root_us = root_us if in_thread else at_us
+    for at_us, thread_us, broadcast, deleted_us in rows:
         await execute(
             databases.owner_url,
-            "INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, thread_us, parent_user_id, broadcast)"
-            " VALUES ($1, $2, $3, $4, 'x', $5, $4, $6)",
+            "INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text, thread_us, parent_user_id, broadcast, deleted_us)"
+            " VALUES ($1, $2, $3, $4, 'x', $5, $4, $6, $7)",
             acme.scope.workspace_id,
             acme.general,
             at_us,
             acme.owner.user_id,
             thread_us,
             broadcast,
+            deleted_us,
         )
 
 

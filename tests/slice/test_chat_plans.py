@@ -18,10 +18,10 @@ from cells.chat.domain.channels import repository as channels
 from cells.chat.domain.members import repository as members
 from cells.chat.domain.mentions.parsing import EVERYONE_TARGETS
 from cells.chat.domain.messages import repository as messages
+from cells.chat.domain.pins import repository as pins
 from cells.chat.domain.reactions import repository as reactions
 from cells.chat.domain.reminders import repository as reminders
 from cells.chat.domain.scheduled import repository as scheduled
-from cells.chat.domain.pins import repository as pins
 from cells.chat.domain.unread import repository as unread
 from cells.chat.domain.versions import repository as versions
 from cells.runtime.tenancy import TenantScope

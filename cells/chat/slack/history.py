@@ -1,6 +1,7 @@
 """conversations.history and conversations.replies: reading what was said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -24,10 +25,13 @@ from cells.chat.slack.permalinks import show_linked
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.scopes import HISTORY, any_of
 from cells.chat.slack.shaping import full_face
+from chassis.clock import Clock
 
 HISTORY_PAGE_DEFAULT = 100
 REPLIES_PAGE_DEFAULT = 1000
 EVER_US = (1 << 63) - 1
+AHEAD_US = 3_600_000_000
+"""How far another cell's clock may be ahead."""
 _CURSOR = "next_ts"
 
 
@@ -48,7 +52,7 @@ class RepliesArguments(HistoryArguments):
 async def history(call: Call[HistoryArguments]) -> Answer:
     """Newest first. With `oldest` alone the page is the one closest to it, so that clients may page forward."""
     size = page_size(call.arguments.limit, HISTORY_PAGE_DEFAULT)
-    window = window_of(call.arguments, size + 1)
+    window = until_now(window_of(call.arguments, size + 1), call.clock)
     async with call.tenant.reading() as connection:
         channel = await _require_readable(call, connection)
         found = await Messages(connection, call.tenant.scope).history(channel.channel_id, window)
@@ -69,7 +73,7 @@ async def replies(call: Call[RepliesArguments]) -> Answer:
     """The thread's first message begins the first page, whatever the window; then replies, oldest first."""
     size = page_size(call.arguments.limit, REPLIES_PAGE_DEFAULT)
     first_page = not call.arguments.cursor
-    window = window_of(call.arguments, size + 1 - first_page, forward=True)
+    window = until_now(window_of(call.arguments, size + 1 - first_page, forward=True), call.clock)
     async with call.tenant.reading() as connection:
         channel = await _require_thread_readable(call, connection)
         root = await _require_root(call, connection, channel)
@@ -94,6 +98,11 @@ def window_of(arguments: HistoryArguments, limit: int, *, forward: bool = False)
     elif place is not None:
         last = min(last, place)
     return Window(first, last, limit, forward)
+
+
+def until_now(window: Window, clock: Clock) -> Window:
+    """Nothing is said in times to come: the months that are made ahead need not be looked into."""
+    return replace(window, latest_us=min(window.latest_us, clock.now_us() + AHEAD_US))
 
 
 def _place(cursor: str | None) -> int | None:

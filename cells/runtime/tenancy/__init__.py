@@ -3,6 +3,7 @@
 from cells.runtime.tenancy.database import Database, RoleBypassesIsolation, open_database
 from cells.runtime.tenancy.errors import Draining, Frozen, Incoming, Moved, NotExecuted, NotMine, Overloaded, StaleEpoch, Suspended
 from cells.runtime.tenancy.measuring import DatabaseFacts, measure
+from cells.runtime.tenancy.prepared import Prepared
 from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
 from cells.runtime.tenancy.scope import TenantScope
 from cells.runtime.tenancy.table import TenancyTable
@@ -20,6 +21,7 @@ __all__ = [
     "NotExecuted",
     "NotMine",
     "Overloaded",
+    "Prepared",
     "RoleBypassesIsolation",
     "StaleEpoch",
     "Suspended",

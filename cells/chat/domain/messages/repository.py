@@ -1,14 +1,15 @@
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.messages.message import Message, Thread
 from cells.chat.domain.roles.guests import IS_GUEST
-from cells.runtime.tenancy import TenantScope
+from cells.runtime.tenancy import Prepared, TenantScope
 
+PAGE_MAX = 1_001
 RETRY_WINDOW_DAYS = 7
 """How long a `client_msg_id` is remembered: no longer, so that the look-up touches two partitions at most."""
 
@@ -113,23 +114,44 @@ class Messages:
 
         Replies only where they were broadcast; deleted ones only where a thread hangs on them.
         """
-        return await self._page(_HISTORY[window.forward], channel_id, window, {})
+        shown: list[Message] = []
+        rest: Window | None = window
+        while rest is not None:
+            found = await self._page(_HISTORIES[window.forward], channel_id, rest, {})
+            shown += await self._without_gone(channel_id, found)
+            full = len(found) == rest.limit and len(shown) < window.limit
+            rest = _beyond(rest, found[-1].ts_us) if full else None
+        return shown[: window.limit]
+
+    async def _without_gone(self, channel_id: str, found: list[Message]) -> list[Message]:
+        gone = [message.ts_us for message in found if message.deleted_us is not None]
+        if not gone:
+            return found
+        values = {"w": self._workspace, "c": channel_id, "ts": gone, "first": min(gone)}
+        hanging = {row["thread_us"] for row in await _HANGING_OF.fetch(self._connection, values)}
+        return [message for message in found if message.deleted_us is None or message.ts_us in hanging]
 
     async def replies(self, channel_id: str, thread_us: int, window: Window) -> list[Message]:
         """A thread's replies without its first message, oldest first."""
-        return await self._page(_REPLIES, channel_id, window, {"thread": thread_us})
+        return await self._page(_REPLIES_OF, channel_id, window, {"thread": thread_us})
 
     async def threads(self, channel_id: str, ts_us: Sequence[int]) -> dict[int, Thread]:
         """For those of the messages that have replies: what hangs under them."""
         if not ts_us:
             return {}
         values = {"w": self._workspace, "c": channel_id, "ts": list(ts_us), "first": min(ts_us)}
-        rows = await self._connection.execute(_THREADS, values)
-        return {row.thread_us: Thread(row.replies, row.latest, tuple(row.people[:5]), len(row.people)) for row in rows}
+        rows = await _THREADS_OF.fetch(self._connection, values)
+        return {row["thread_us"]: Thread(row["replies"], row["latest"], tuple(row["people"][:5]), len(row["people"])) for row in rows}
 
-    async def _page(self, statement: TextClause, channel_id: str, window: Window, more: dict[str, int]) -> list[Message]:
+    async def _page(self, statement: Prepared, channel_id: str, window: Window, more: dict[str, int]) -> list[Message]:
         values = {"w": self._workspace, "c": channel_id, "oldest": window.oldest_us, "latest": window.latest_us, "n": window.limit}
-        return [Message(*row) for row in await self._connection.execute(statement, {**values, **more})]
+        return [Message(*row) for row in await statement.fetch(self._connection, {**values, **more})]
+
+
+def _beyond(window: Window, ts_us: int) -> Window:
+    """What comes after `ts_us` on the way, in larger steps: where much was deleted, more is."""
+    limit = min(2 * window.limit, PAGE_MAX)
+    return replace(window, oldest_us=ts_us + 1, limit=limit) if window.forward else replace(window, latest_us=ts_us - 1, limit=limit)
 
 
 _COLUMNS = (
@@ -183,15 +205,19 @@ _REMOVE = text(
     " WHERE workspace_id = :w AND channel_id = :c AND latest_us = :ts"
 )
 _IN_WINDOW = f"{_FROM} AND m.channel_id = :c AND m.ts_us >= :oldest AND m.ts_us <= :latest"
-_SHOWN = (
-    " AND (m.thread_us IS NULL OR m.broadcast) AND (m.deleted_us IS NULL OR EXISTS (SELECT 1 FROM messages r"
-    " WHERE r.workspace_id = :w AND r.channel_id = :c AND r.thread_us = m.ts_us AND r.deleted_us IS NULL))"
-)
+_SHOWN = " AND (m.thread_us IS NULL OR (m.broadcast AND m.deleted_us IS NULL))"
 _ORDER = {forward: f" ORDER BY m.ts_us {'ASC' if forward else 'DESC'} LIMIT :n" for forward in (False, True)}
 _HISTORY = {forward: text(_IN_WINDOW + _SHOWN + order) for forward, order in _ORDER.items()}
+# Not asked within the page's own statement: of every partition for itself that takes longer than the page.
+_HANGING = text(
+    "SELECT DISTINCT thread_us FROM messages WHERE workspace_id = :w AND channel_id = :c AND thread_us = ANY(CAST(:ts AS bigint[]))"
+    " AND ts_us > :first AND deleted_us IS NULL"
+)
 _REPLIES = text(f"{_IN_WINDOW} AND m.thread_us = :thread AND m.deleted_us IS NULL ORDER BY m.ts_us LIMIT :n")
 _THREADS = text(
     "SELECT thread_us, count(*) AS replies, max(ts_us) AS latest, array_agg(DISTINCT user_id) AS people FROM messages"
     " WHERE workspace_id = :w AND channel_id = :c AND thread_us = ANY(CAST(:ts AS bigint[])) AND ts_us > :first AND deleted_us IS NULL"
     " GROUP BY thread_us"
 )
+_HISTORIES = {forward: Prepared(statement) for forward, statement in _HISTORY.items()}
+_REPLIES_OF, _THREADS_OF, _HANGING_OF = Prepared(_REPLIES), Prepared(_THREADS), Prepared(_HANGING)
