@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.abuse.guard import Guard
+from cells.chat.domain.addresses.planning import DUE as ADDRESSES
+from cells.chat.domain.addresses.reporting import Tell, reporting
 from cells.chat.domain.catalogue import chat_tables
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.sharing import Asking
@@ -48,13 +50,15 @@ def chat(
     cell: str = "cell",
     mailer: Mailer | None = None,
     public_url: str = PUBLIC_URL,
+    tell_addresses: Tell | None = None,
 ) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
     `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
     `shared` is where processes tell one another who is here (`cells.runtime.bus.Shared`); without it presence says nothing, and each
     process limits calls for itself. `rate_limits` is how many times what the tiers allow is let through; 0: everything is.
     `search` says which engines find what was said in `cell`. `files` says where files lie.
-    `mailer` takes letters to people, with links that begin with `public_url`; without it none is sent.
+    `mailer` takes letters to people, with links that begin with `public_url`; without it none is sent. `tell_addresses`
+    hears whose addresses are in a workspace.
     """
     bearers, presences = Bearers(clock), Presences(clock, shared)
     limits = Limits(clock, rate_limits, shared) if rate_limits else None
@@ -88,7 +92,7 @@ def chat(
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},
         due={STATUS_ENDS: end_status, SCHEDULED: send_scheduled, REMINDERS: fire_reminder, **kept.due},
-        errands=kept.errands,
+        errands=kept.errands if tell_addresses is None else {**kept.errands, ADDRESSES: reporting(tell_addresses)},
         followers=searching.followers,
         notices=searching.notices,
         attachments=kept.attachments,

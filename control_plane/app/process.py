@@ -10,10 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]  # its stubs end before it
 
 from chassis.clock import SystemClock
+from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.settings import ControlSettings
-from control_plane.moves import Controller, Desk, Reaper
+from control_plane.moves import Controller, Desk, Drainer, Reaper
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
@@ -23,9 +24,11 @@ from control_plane.serving.audited import Auditor
 from control_plane.serving.callers import Callers
 from control_plane.serving.cell_creation import CellCreation
 from control_plane.serving.cell_doors import CellDoors
+from control_plane.serving.cell_ending import CellEnding
 from control_plane.serving.commands import Commands
 from control_plane.serving.directory import DirectoryService
 from control_plane.serving.doctor import Doctor
+from control_plane.serving.finding import WorkspaceFinder
 from control_plane.serving.follow import Follower
 from control_plane.serving.lifecycle import WorkspaceLifecycle
 from control_plane.serving.reconcile import Reconciler
@@ -50,7 +53,8 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         cell_creation = CellCreation(registry, provisioner)
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
-        controller = Controller(registry, doors, SystemClock(), attachments=AttachmentDoors(doors))
+        controller, desk = Controller(registry, doors, SystemClock(), attachments=AttachmentDoors(doors)), Desk(registry, doors)
+        drainer = Drainer(registry, desk, controller.wake)
         admin = AdminService(
             registry=registry,
             view=view,
@@ -60,19 +64,24 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             doctor=Doctor(registry, acknowledgements, doors),
             auditor=Auditor(registry, callers),
             cell_creation=cell_creation,
-            moves=Desk(registry, doors),
+            cell_ending=CellEnding(registry, provisioner, drainer),
+            moves=desk,
             on_move=controller.wake,
             public_url=settings.public_url,
             version=version("waggle"),
         )
-        await _register(grpc_server, registry, view, acknowledgements, admin)
+        mailer = Mailer(carrier_of(settings.mail), settings.mail.sender)
+        finder = WorkspaceFinder(registry, mailer, settings.public_url, SystemClock())
+        await _register(grpc_server, registry, DirectoryService(view, acknowledgements, finder), admin)
         port = listen(grpc_server, str(settings.listen), settings.tls)
         loops = (
             Follower(view, registry, settings.database_url).run(),
             acknowledgements.run(registry),
             Reconciler(registry, lifecycle, cell_creation, SystemClock()).run(),
             controller.run(),
+            finder.run(),
             Reaper(registry, doors).run(),
+            drainer.run(),
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]
@@ -85,11 +94,9 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
                     task.cancel()
 
 
-async def _register(
-    grpc_server: grpc.aio.Server, registry: Registry, view: DirectoryView, acknowledgements: Acknowledgements, admin: AdminService
-) -> None:
+async def _register(grpc_server: grpc.aio.Server, registry: Registry, directory: DirectoryService, admin: AdminService) -> None:
     admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
-    directory_pb2_grpc.add_DirectoryServicer_to_server(DirectoryService(view, acknowledgements), grpc_server)
+    directory_pb2_grpc.add_DirectoryServicer_to_server(directory, grpc_server)
     directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry), grpc_server)
     healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)

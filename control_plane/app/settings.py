@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.mail import MailSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
 
@@ -21,4 +22,5 @@ class ControlSettings:
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
+    mail: MailSettings = field(default_factory=MailSettings)
     tls: Tls = field(default_factory=Tls)

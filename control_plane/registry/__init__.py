@@ -1,5 +1,6 @@
 """Which workspace lives in which cell, at which epoch: the rows, the states and the directory's version."""
 
+from control_plane.registry.addresses import Report
 from control_plane.registry.database import DATABASE_AWAY, Registry, listening, open_registry
 from control_plane.registry.errors import CellUnknown, Conflict, MoveUnknown, NameTaken, RegistryError, TransitionRefused, WorkspaceUnknown
 from control_plane.registry.facts import (
@@ -39,6 +40,7 @@ __all__ = [
     "Process",
     "Registry",
     "RegistryError",
+    "Report",
     "Route",
     "RouterSeen",
     "TransitionRefused",

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from control_plane.registry.addresses import Addresses
 from control_plane.registry.cells import Cells
 from control_plane.registry.heartbeats import Heartbeats
 from control_plane.registry.moves import Moves
@@ -36,6 +37,7 @@ class Registry:
     audit: Audit
     tokens: AdminTokens
     routers: Routers
+    addresses: Addresses
 
 
 @asynccontextmanager
@@ -65,6 +67,7 @@ def _registry(engine: AsyncEngine) -> Registry:
         audit=Audit(engine),
         tokens=AdminTokens(engine),
         routers=Routers(engine),
+        addresses=Addresses(engine),
     )
 
 

@@ -124,3 +124,19 @@ audit = Table(
     Column("source", Text, nullable=False),
     Column("outcome", Text, nullable=False),
 )
+
+address_reports = Table(
+    "address_reports",
+    registry_metadata,
+    Column("workspace_id", Text, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
+addresses = Table(
+    "addresses",
+    registry_metadata,
+    Column("address_hash", LargeBinary, primary_key=True),
+    Column("workspace_id", Text, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Index("addresses_of_workspace", "workspace_id"),
+)

@@ -8,6 +8,7 @@ import grpc
 import structlog
 
 from control_plane.serving.acknowledgements import Acknowledgements, Follow
+from control_plane.serving.finding import WorkspaceFinder
 from control_plane.serving.view import DirectoryView
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
 
@@ -21,8 +22,9 @@ log = structlog.get_logger("control_plane.directory")
 
 
 class DirectoryService(directory_pb2_grpc.DirectoryServicer):
-    def __init__(self, view: DirectoryView, acknowledgements: Acknowledgements) -> None:
+    def __init__(self, view: DirectoryView, acknowledgements: Acknowledgements, finder: WorkspaceFinder | None = None) -> None:
         self._view = view
+        self._finder = finder
         self._acknowledgements = acknowledgements
 
     async def Watch(self, request_iterator: Requests, context: Context) -> AsyncIterator[directory_pb2.RouteChanges]:
@@ -54,6 +56,11 @@ class DirectoryService(directory_pb2_grpc.DirectoryServicer):
         await self._wait_loaded(context)
         found = self._view.route(workspace_id=request.workspace_id, subdomain=request.subdomain)
         return directory_pb2.ResolveReply(found=found is not None, route=found)
+
+    async def FindWorkspaces(self, request: directory_pb2.FindWorkspacesRequest, context: Context) -> directory_pb2.FindWorkspacesReply:
+        if self._finder is None or not self._finder.ask(request.email):
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many questions wait")
+        return directory_pb2.FindWorkspacesReply()
 
     async def _wait_loaded(self, context: Context) -> None:
         """An empty view is no answer: a router would take it for a registry without workspaces."""

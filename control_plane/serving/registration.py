@@ -7,8 +7,9 @@ import grpc
 import structlog
 from prometheus_client import Counter
 
-from chassis.identity import CellName, ProcessId
-from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, TransitionRefused
+from chassis.addresses import HASH_BYTES, PEOPLE_MAX
+from chassis.identity import CellName, ProcessId, WorkspaceId, is_workspace_id
+from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, Report, TransitionRefused
 from control_plane.serving.names import check_cell_name
 from control_plane.serving.refusals import InvalidRequest
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
@@ -44,6 +45,21 @@ class RegistrationService(directory_pb2_grpc.RegistrationServicer):
         if changed:
             log.info("cell_process_changed", cell=beat.cell, process=beat.process_id, address=beat.address, draining=beat.draining)
         return directory_pb2.HeartbeatReply(interval_ms=INTERVAL_MS)
+
+    async def ReportAddresses(
+        self, request: directory_pb2.ReportAddressesRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> directory_pb2.ReportAddressesReply:
+        hashes = [request.hashes[at : at + HASH_BYTES] for at in range(0, len(request.hashes), HASH_BYTES)]
+        if not is_workspace_id(request.workspace_id) or len(request.hashes) % HASH_BYTES or len(hashes) > PEOPLE_MAX:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not a workspace's addresses")
+        report = Report(WorkspaceId(request.workspace_id), request.epoch, request.seq, hashes)
+        try:
+            heard = await self._registry.addresses.replace(report)
+        except DATABASE_AWAY as error:
+            log.warning("database_away", error=repr(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's database does not answer")
+        log.debug("addresses_reported", workspace=request.workspace_id, count=len(hashes), heard=heard)
+        return directory_pb2.ReportAddressesReply()
 
 
 def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:

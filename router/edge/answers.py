@@ -27,6 +27,7 @@ def refusal(status: int, error: str, retry_after_s: int = 0, *, close: bool = Fa
     return Answer(status, msgspec.json.encode({"ok": False, "error": error}), tuple(headers))
 
 
+OK = Answer(200, b'{"ok":true}')
 NOT_AUTHED = refusal(200, "not_authed")
 UNKNOWN_METHOD = refusal(200, "unknown_method")
 INVALID_AUTH = refusal(200, "invalid_auth")

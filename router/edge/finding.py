@@ -34,6 +34,14 @@ class Finder:
             # Not known here, and nobody to ask: an honest 503 makes clients try again, `invalid_auth` would log them out.
             return answers.UNAVAILABLE
 
+    async def find_workspaces(self, email: str) -> Answer:
+        """The same for every address; what is known of it goes there by mail."""
+        try:
+            await self._resolver.find_workspaces(email)
+        except DirectoryUnavailable:
+            return answers.UNAVAILABLE
+        return answers.OK
+
     async def _find(self, address: Address, token: str | None) -> Route | Answer:
         if address.workspace_id is not None:
             return await self._resolver.by_id(address.workspace_id) or answers.TEAM_NOT_FOUND

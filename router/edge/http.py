@@ -15,6 +15,7 @@ from router.edge.answers import Answer, Cors, Headers
 from router.edge.apitest import answer_api_test
 from router.edge.body import Body, BodyTooLarge, BodyTooSlow, ClientGone
 from router.edge.connection import Receive, Scope, Send
+from router.edge.email import FIND_WORKSPACES, email_of
 from router.edge.failures import answer_to
 from router.edge.finding import Finder
 from router.edge.head import Head, reply_headers
@@ -141,6 +142,8 @@ class HttpEdge:
         token = self._finder.token(asked.head) or (token_in_body(asked.head.get(b"content-type"), body) if is_api and body else None)
         if token is None and asked.address.path == b"/api/api.test":
             return answer_api_test(asked.head, body if asked.body.complete else b"")
+        if token is None and asked.address.subdomain is None and asked.address.path == FIND_WORKSPACES:
+            return await self._finder.find_workspaces(email_of(asked.head, body)) if asked.body.complete else answers.TOO_LARGE
         route = await self._finder.find(asked.address, token)
         if isinstance(route, Answer):
             return route

@@ -76,6 +76,13 @@ class Resolver:
         """Some workspace that is served, for what is the same in all of them."""
         return next((route for route in self._table.routes() if route.state == "active"), None)
 
+    async def find_workspaces(self, email: str) -> None:
+        """Have the owner of the address told by mail where it is. Raises DirectoryUnavailable where the question was not taken."""
+        try:
+            await self._stub.FindWorkspaces(directory_pb2.FindWorkspacesRequest(email=email), timeout=RESOLVE_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise DirectoryUnavailable(error.code().name) from error
+
     async def _ask(self, key: str, request: directory_pb2.ResolveRequest) -> Route | None:
         if key in self._misses or len(key) > NAME_CHARACTERS_MAX:
             return None

@@ -44,6 +44,11 @@ class DirectoryStub:
                 request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ResolveRequest.SerializeToString,
                 response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ResolveReply.FromString,
                 _registered_method=True)
+        self.FindWorkspaces = channel.unary_unary(
+                '/protos.directory.v1.Directory/FindWorkspaces',
+                request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.FindWorkspacesRequest.SerializeToString,
+                response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.FindWorkspacesReply.FromString,
+                _registered_method=True)
 
 
 class DirectoryServicer:
@@ -63,6 +68,13 @@ class DirectoryServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindWorkspaces(self, request, context):
+        """Mails the owner of an address which workspaces it is in. The answer says only that the question was taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DirectoryServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +87,11 @@ def add_DirectoryServicer_to_server(servicer, server):
                     servicer.Resolve,
                     request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ResolveRequest.FromString,
                     response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ResolveReply.SerializeToString,
+            ),
+            'FindWorkspaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindWorkspaces,
+                    request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.FindWorkspacesRequest.FromString,
+                    response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.FindWorkspacesReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -141,6 +158,33 @@ class Directory:
             metadata,
             _registered_method=True)
 
+    @staticmethod
+    def FindWorkspaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.directory.v1.Directory/FindWorkspaces',
+            protos_dot_directory_dot_v1_dot_directory__pb2.FindWorkspacesRequest.SerializeToString,
+            protos_dot_directory_dot_v1_dot_directory__pb2.FindWorkspacesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
 
 class RegistrationStub:
     """Missing associated documentation comment in .proto file."""
@@ -156,6 +200,11 @@ class RegistrationStub:
                 request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.HeartbeatRequest.SerializeToString,
                 response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.HeartbeatReply.FromString,
                 _registered_method=True)
+        self.ReportAddresses = channel.unary_unary(
+                '/protos.directory.v1.Registration/ReportAddresses',
+                request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesRequest.SerializeToString,
+                response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesReply.FromString,
+                _registered_method=True)
 
 
 class RegistrationServicer:
@@ -168,6 +217,13 @@ class RegistrationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportAddresses(self, request, context):
+        """Whose addresses are in a workspace now: all of them, in place of those reported before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistrationServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -175,6 +231,11 @@ def add_RegistrationServicer_to_server(servicer, server):
                     servicer.Heartbeat,
                     request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.HeartbeatRequest.FromString,
                     response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.HeartbeatReply.SerializeToString,
+            ),
+            'ReportAddresses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportAddresses,
+                    request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesRequest.FromString,
+                    response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -204,6 +265,33 @@ class Registration:
             '/protos.directory.v1.Registration/Heartbeat',
             protos_dot_directory_dot_v1_dot_directory__pb2.HeartbeatRequest.SerializeToString,
             protos_dot_directory_dot_v1_dot_directory__pb2.HeartbeatReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportAddresses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.directory.v1.Registration/ReportAddresses',
+            protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesRequest.SerializeToString,
+            protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesReply.FromString,
             options,
             channel_credentials,
             insecure,

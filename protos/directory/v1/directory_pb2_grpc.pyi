@@ -35,6 +35,8 @@ class DirectoryStub:
     """A snapshot (in chunks; `last` ends it), then deltas in order of version. The caller acknowledges each version it applied."""
     Resolve: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ResolveRequest, _directory_pb2.ResolveReply]
     """One route, for a workspace that the caller has not heard of."""
+    FindWorkspaces: _grpc.UnaryUnaryMultiCallable[_directory_pb2.FindWorkspacesRequest, _directory_pb2.FindWorkspacesReply]
+    """Mails the owner of an address which workspaces it is in. The answer says only that the question was taken."""
 
 @_typing.type_check_only
 class DirectoryAsyncStub(DirectoryStub):
@@ -43,6 +45,8 @@ class DirectoryAsyncStub(DirectoryStub):
     """A snapshot (in chunks; `last` ends it), then deltas in order of version. The caller acknowledges each version it applied."""
     Resolve: _aio.UnaryUnaryMultiCallable[_directory_pb2.ResolveRequest, _directory_pb2.ResolveReply]  # type: ignore[assignment]
     """One route, for a workspace that the caller has not heard of."""
+    FindWorkspaces: _aio.UnaryUnaryMultiCallable[_directory_pb2.FindWorkspacesRequest, _directory_pb2.FindWorkspacesReply]  # type: ignore[assignment]
+    """Mails the owner of an address which workspaces it is in. The answer says only that the question was taken."""
 
 class DirectoryServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -61,6 +65,14 @@ class DirectoryServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_pb2.ResolveReply, _abc.Awaitable[_directory_pb2.ResolveReply]]:
         """One route, for a workspace that the caller has not heard of."""
 
+    @_abc_1.abstractmethod
+    def FindWorkspaces(
+        self,
+        request: _directory_pb2.FindWorkspacesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.FindWorkspacesReply, _abc.Awaitable[_directory_pb2.FindWorkspacesReply]]:
+        """Mails the owner of an address which workspaces it is in. The answer says only that the question was taken."""
+
 def add_DirectoryServicer_to_server(servicer: DirectoryServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class RegistrationStub:
@@ -70,12 +82,16 @@ class RegistrationStub:
     def __new__(cls, channel: _aio.Channel) -> RegistrationAsyncStub: ...
     Heartbeat: _grpc.UnaryUnaryMultiCallable[_directory_pb2.HeartbeatRequest, _directory_pb2.HeartbeatReply]
     """A cell process makes itself known and reports its load, every 2 s."""
+    ReportAddresses: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ReportAddressesRequest, _directory_pb2.ReportAddressesReply]
+    """Whose addresses are in a workspace now: all of them, in place of those reported before."""
 
 @_typing.type_check_only
 class RegistrationAsyncStub(RegistrationStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Heartbeat: _aio.UnaryUnaryMultiCallable[_directory_pb2.HeartbeatRequest, _directory_pb2.HeartbeatReply]  # type: ignore[assignment]
     """A cell process makes itself known and reports its load, every 2 s."""
+    ReportAddresses: _aio.UnaryUnaryMultiCallable[_directory_pb2.ReportAddressesRequest, _directory_pb2.ReportAddressesReply]  # type: ignore[assignment]
+    """Whose addresses are in a workspace now: all of them, in place of those reported before."""
 
 class RegistrationServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -85,5 +101,13 @@ class RegistrationServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.HeartbeatReply, _abc.Awaitable[_directory_pb2.HeartbeatReply]]:
         """A cell process makes itself known and reports its load, every 2 s."""
+
+    @_abc_1.abstractmethod
+    def ReportAddresses(
+        self,
+        request: _directory_pb2.ReportAddressesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.ReportAddressesReply, _abc.Awaitable[_directory_pb2.ReportAddressesReply]]:
+        """Whose addresses are in a workspace now: all of them, in place of those reported before."""
 
 def add_RegistrationServicer_to_server(servicer: RegistrationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

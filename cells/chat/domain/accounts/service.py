@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from cells.chat.domain.addresses.planning import plan_report
 from cells.chat.domain.audits.service import note
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.tokens.service import revoke_all
@@ -76,6 +77,7 @@ async def change_account(tx: Transaction, user: User, change: Callable[[User], U
     """Store what became of the account and tell everyone."""
     user = replace(change(user), updated_us=tx.next_ts_us())
     await Users(tx.connection, tx.scope).change_account(user)
+    await plan_report(tx)
     tx.append(user_changed(user, tx.scope.workspace_id))
     return user
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.addresses.planning import plan_report
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.users.errors import AlreadyInTeam, InvalidEmail, UserNotFound, UsersNotFound
 from cells.chat.domain.users.events import user_joined_team
@@ -52,6 +53,8 @@ async def add_user(tx: Transaction, newcomer: Newcomer) -> User:
             raise AlreadyInTeam(f"{email} is in this workspace already")
     user = _user_of(newcomer, await _free_name(users, newcomer), tx.next_ts_us())
     await users.insert(user)
+    if user.email is not None:
+        await plan_report(tx)
     tx.append(user_joined_team(user, tx.scope.workspace_id))
     return user
 
