@@ -5,6 +5,7 @@ import typer
 from control_plane.cli.accounts import accounts
 from control_plane.cli.audits import audits
 from control_plane.cli.cells import cells
+from control_plane.cli.contents import messages, plans
 from control_plane.cli.exchanges import workspaces
 from control_plane.cli.health import doctor, status
 from control_plane.cli.moves import moves
@@ -28,5 +29,7 @@ def program() -> typer.Typer:
     accounts(users)
     app.add_typer(users, name="user")
     app.add_typer(tokens, name="token")
+    app.add_typer(messages, name="message")
+    app.add_typer(plans, name="plan")
     app.add_typer(audits, name="audit")
     return app

@@ -1,0 +1,50 @@
+"""waggle message versions, waggle plan show|set: what administrators ask of a workspace's contents and limits."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from control_plane.cli.options import Home, Json
+from control_plane.cli.people import run_command
+from control_plane.cli.printing import say, show_facts, show_json, show_table
+from control_plane.cli.workspaces import Reference
+
+messages = typer.Typer(no_args_is_help=True, help="What was said, before it was changed.")
+plans = typer.Typer(no_args_is_help=True, help="What a workspace may use.")
+
+
+@messages.command("versions")
+def versions(workspace: Reference, channel: str, ts: str, as_json: Json = False, home: Home = None) -> None:
+    """What a message (channel id, ts) said before each edit and before it was deleted, the oldest first."""
+    found = run_command(home, workspace, "message.versions", {"channel": channel, "ts": ts})
+    if as_json:
+        show_json(found)
+    elif found["versions"]:
+        rows = [(_time(one["until_ts"]), one["ended_how"], one["ended_by"], one["text"]) for one in found["versions"]]
+        show_table("", ("until", "then", "by", "it said"), rows)
+    else:
+        say("no earlier version is kept: it was never changed, or is not there", "dim")
+
+
+@plans.command("show")
+def show(workspace: Reference, as_json: Json = False, home: Home = None) -> None:
+    """The plan a workspace is on, and what it allows."""
+    _show(run_command(home, workspace, "plan.show", {}), as_json)
+
+
+@plans.command("set")
+def set_(workspace: Reference, plan: str, as_json: Json = False, home: Home = None) -> None:
+    """Put a workspace on another plan; it counts within half a minute."""
+    _show(run_command(home, workspace, "plan.set", {"plan": plan}), as_json)
+
+
+def _show(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+    else:
+        show_facts([(name.replace("_", " "), "any number" if value is None else value) for name, value in found.items()])
+
+
+def _time(ts: str) -> str:
+    return datetime.fromtimestamp(float(ts), UTC).strftime("%Y-%m-%d %H:%M:%S")
