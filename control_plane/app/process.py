@@ -14,7 +14,7 @@ from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.settings import ControlSettings
-from control_plane.moves import Controller, Desk, Reaper
+from control_plane.moves import Controller, Desk, Drainer, Reaper
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
@@ -24,6 +24,7 @@ from control_plane.serving.audited import Auditor
 from control_plane.serving.callers import Callers
 from control_plane.serving.cell_creation import CellCreation
 from control_plane.serving.cell_doors import CellDoors
+from control_plane.serving.cell_ending import CellEnding
 from control_plane.serving.commands import Commands
 from control_plane.serving.directory import DirectoryService
 from control_plane.serving.doctor import Doctor
@@ -52,7 +53,8 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         cell_creation = CellCreation(registry, provisioner)
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
-        controller = Controller(registry, doors, SystemClock(), attachments=AttachmentDoors(doors))
+        controller, desk = Controller(registry, doors, SystemClock(), attachments=AttachmentDoors(doors)), Desk(registry, doors)
+        drainer = Drainer(registry, desk, controller.wake)
         admin = AdminService(
             registry=registry,
             view=view,
@@ -62,7 +64,8 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             doctor=Doctor(registry, acknowledgements, doors),
             auditor=Auditor(registry, callers),
             cell_creation=cell_creation,
-            moves=Desk(registry, doors),
+            cell_ending=CellEnding(registry, provisioner, drainer),
+            moves=desk,
             on_move=controller.wake,
             public_url=settings.public_url,
             version=version("waggle"),
@@ -78,6 +81,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             controller.run(),
             finder.run(),
             Reaper(registry, doors).run(),
+            drainer.run(),
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]

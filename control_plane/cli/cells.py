@@ -1,4 +1,4 @@
-"""waggle cell create|list|show"""
+"""waggle cell create|list|show|drain|undrain|retire"""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from control_plane.cli import draining
 from control_plane.cli.asking import Admin, ask
 from control_plane.cli.errors import CliError
 from control_plane.cli.home import home_of
@@ -18,6 +19,9 @@ LIFE_S_MAX = 60.0
 POLL_S = 0.25
 
 cells = typer.Typer(no_args_is_help=True, help="Cells: independent stacks that workspaces live in.")
+cells.command("drain")(draining.drain)
+cells.command("undrain")(draining.undrain)
+cells.command("retire")(draining.retire)
 
 
 @cells.command("create")

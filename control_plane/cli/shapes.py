@@ -18,6 +18,11 @@ def workspace_json(row: admin_pb2.Workspace) -> dict[str, Any]:
     return shape | ({"tokens": dict(row.tokens)} if row.tokens else {})
 
 
+def drain_json(drain: admin_pb2.Drain) -> dict[str, Any]:
+    facts: dict[str, Any] = {name: getattr(drain, name) for name in ("cell", "state", "left", "moving", "windows")}
+    return facts | {"stuck": [{"workspace": one.workspace, "why": one.why} for one in drain.stuck]}
+
+
 def cell_json(cell: admin_pb2.Cell) -> dict[str, Any]:
     return {
         "name": cell.name,

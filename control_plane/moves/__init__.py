@@ -2,6 +2,7 @@
 
 from control_plane.moves.controller import Controller
 from control_plane.moves.desk import Desk, MoveRefused, Plan
+from control_plane.moves.draining import Drain, Drainer
 from control_plane.moves.reaper import Reaper
 
-__all__ = ["Controller", "Desk", "MoveRefused", "Plan", "Reaper"]
+__all__ = ["Controller", "Desk", "Drain", "Drainer", "MoveRefused", "Plan", "Reaper"]

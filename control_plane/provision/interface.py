@@ -20,5 +20,8 @@ class Provisioner(Protocol):
     async def create(self, spec: CellSpec) -> None:
         """Want the cell. Returns when that is on record, before the cell serves. Raises ProvisionError."""
 
+    async def retire(self, name: CellName) -> None:
+        """Want it no more: its processes are stopped. Its data stay where they are, for an administrator to delete."""
+
     async def cells(self) -> tuple[CellSpec, ...]:
         """All that are wanted, by name."""

@@ -23,6 +23,9 @@ class LocalProvisioner:
     async def create(self, spec: CellSpec) -> None:
         await asyncio.to_thread(self.want, spec)
 
+    async def retire(self, name: CellName) -> None:
+        await asyncio.to_thread(self.unwant, name)
+
     async def cells(self) -> tuple[CellSpec, ...]:
         return await asyncio.to_thread(self.wanted)
 
@@ -36,6 +39,12 @@ class LocalProvisioner:
         if spec.name not in known and len(known) >= CELLS_MAX:
             raise ProvisionError(f"this machine has {len(known)} cells, and at most {CELLS_MAX} are allowed")
         write_private(self.home / "cells" / spec.name / "cell.json", json.dumps(asdict(spec)) + "\n")
+
+    def unwant(self, name: CellName) -> None:
+        """The wish goes aside; the cell's folder stays."""
+        wish = self.home / "cells" / name / "cell.json"
+        if wish.exists():
+            wish.rename(wish.with_name("retired.json"))
 
     def wanted(self) -> tuple[CellSpec, ...]:
         """Every wish that can be read; a broken file raises ProvisionError naming it."""

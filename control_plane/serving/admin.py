@@ -11,11 +11,12 @@ from control_plane.registry import Move, Registry
 from control_plane.serving.acknowledgements import Acknowledgements
 from control_plane.serving.audited import Auditor, answering
 from control_plane.serving.cell_creation import CellCreation
+from control_plane.serving.cell_ending import CellEnding
 from control_plane.serving.commands import Commands
 from control_plane.serving.doctor import Doctor, verdict
 from control_plane.serving.lifecycle import Order, WorkspaceLifecycle
 from control_plane.serving.refusals import InvalidRequest
-from control_plane.serving.shapes import audit_shape, cell_shape, move_shape, plan_shape, router_shape, workspace_shape
+from control_plane.serving.shapes import audit_shape, cell_shape, drain_shape, move_shape, plan_shape, router_shape, workspace_shape
 from control_plane.serving.view import DirectoryView
 from protos.admin.v1 import admin_pb2, admin_pb2_grpc
 
@@ -37,6 +38,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     doctor: Doctor
     auditor: Auditor
     cell_creation: CellCreation
+    cell_ending: CellEnding
     moves: Desk
     on_move: Callable[[], None]
     public_url: str
@@ -103,6 +105,25 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     async def ListCells(self, request: admin_pb2.ListCellsRequest, context: Context) -> admin_pb2.ListCellsReply:  # noqa: ARG002
         async with answering(context, "cell.list"):
             return admin_pb2.ListCellsReply(cells=[cell_shape(cell) for cell in await self.registry.cells.list()])
+
+    async def DrainCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Drain:
+        async with self.auditor.action(context, "cell.drain", request.name[:REFERENCE_CHARACTERS_MAX]):
+            cell = await self.cell_ending.drain(request.name[:REFERENCE_CHARACTERS_MAX])
+            return drain_shape(await self.cell_ending.drainer.show(cell))
+
+    async def UndrainCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Drain:
+        async with self.auditor.action(context, "cell.undrain", request.name[:REFERENCE_CHARACTERS_MAX]):
+            cell = await self.cell_ending.undrain(request.name[:REFERENCE_CHARACTERS_MAX])
+            return drain_shape(await self.cell_ending.drainer.show(cell))
+
+    async def ShowDrain(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Drain:
+        async with answering(context, "cell.drain"):
+            cell = await self.registry.cells.require(request.name[:REFERENCE_CHARACTERS_MAX])
+            return drain_shape(await self.cell_ending.drainer.show(cell))
+
+    async def RetireCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Cell:
+        async with self.auditor.action(context, "cell.retire", request.name[:REFERENCE_CHARACTERS_MAX]):
+            return cell_shape(await self.cell_ending.retire(request.name[:REFERENCE_CHARACTERS_MAX]))
 
     async def Status(self, request: admin_pb2.StatusRequest, context: Context) -> admin_pb2.StatusReply:  # noqa: ARG002
         async with answering(context, "status"):

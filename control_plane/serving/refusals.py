@@ -13,6 +13,12 @@ class InvalidRequest(WaggleError):
     code = "invalid_request"
 
 
+class CellInUse(WaggleError):
+    """The cell cannot go yet; the message says what lives there."""
+
+    code = "cell_in_use"
+
+
 class CellAway(WaggleError):
     """The cell did not answer; whether it did anything is unknown, and every verb is safe to repeat."""
 
@@ -41,6 +47,7 @@ _STATUSES: tuple[tuple[type[WaggleError], grpc.StatusCode], ...] = (
     (PlacementRefused, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (ProvisionError, grpc.StatusCode.FAILED_PRECONDITION),
     (CellAway, grpc.StatusCode.UNAVAILABLE),
+    (CellInUse, grpc.StatusCode.FAILED_PRECONDITION),
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from control_plane.moves import Plan
+from control_plane.moves import Drain, Plan
 from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, Workspace
 from protos.admin.v1 import admin_pb2
 
@@ -35,6 +35,11 @@ def cell_shape(cell: Cell) -> admin_pb2.Cell:
         database_bytes=cell.database_bytes,
         healthy=cell.healthy,
     )
+
+
+def drain_shape(drain: Drain) -> admin_pb2.Drain:
+    stuck = [admin_pb2.Stuck(workspace=one.workspace, why=one.why) for one in drain.stuck]
+    return admin_pb2.Drain(cell=drain.cell, state=drain.state, left=drain.left, moving=drain.moving, windows=drain.windows, stuck=stuck)
 
 
 def _process(process: Process) -> admin_pb2.Process:

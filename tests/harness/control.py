@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 
+from chassis.identity import CellName
 from chassis.rpc import channel, create_credential_file, listen, server
 from chassis.settings import Address
 from control_plane.app.process import control_plane
@@ -89,6 +90,9 @@ class WishList:
         if self.broken:
             raise ProvisionError("this machine is full")
         self.wishes.append(spec)
+
+    async def retire(self, name: CellName) -> None:
+        self.wishes = [wish for wish in self.wishes if wish.name != name]
 
     async def cells(self) -> tuple[CellSpec, ...]:
         return tuple(self.wishes)

@@ -28,6 +28,16 @@ def test_a_wish_is_kept_and_may_be_repeated(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "cells" / "cell-1").iterdir()] == ["cell.json"]
 
 
+def test_a_cell_that_is_wanted_no_more_keeps_its_folder(tmp_path: Path) -> None:
+    local = LocalProvisioner(tmp_path)
+    for cell in (spec("cell-1"), spec("cell-2")):
+        local.want(cell)
+    for _ in range(2):
+        local.unwant(CellName("cell-1"))
+    assert local.wanted() == (spec("cell-2"),)
+    assert [path.name for path in (tmp_path / "cells" / "cell-1").iterdir()] == ["retired.json"]
+
+
 def test_a_cell_does_not_change_its_region(tmp_path: Path) -> None:
     local = LocalProvisioner(tmp_path)
     local.want(spec("cell-1", "eu"))

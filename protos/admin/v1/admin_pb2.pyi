@@ -404,6 +404,68 @@ class Cell(_message.Message):
 Global___Cell: _TypeAlias = Cell  # noqa: Y015
 
 @_typing.final
+class Drain(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    MOVING_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
+    STUCK_FIELD_NUMBER: _builtins.int
+    cell: _builtins.str
+    state: _builtins.str
+    left: _builtins.int
+    """workspaces that live there"""
+    moving: _builtins.int
+    """moves from or to it that run"""
+    windows: _builtins.int
+    """moves that could still be rolled back to it"""
+    @_builtins.property
+    def stuck(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stuck]:
+        """at most 20"""
+
+    def __init__(
+        self,
+        *,
+        cell: _builtins.str = ...,
+        state: _builtins.str = ...,
+        left: _builtins.int = ...,
+        moving: _builtins.int = ...,
+        windows: _builtins.int = ...,
+        stuck: _abc.Iterable[Global___Stuck] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "left", b"left", "moving", b"moving", "state", b"state", "stuck", b"stuck", "windows", b"windows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Drain: _TypeAlias = Drain  # noqa: Y015
+
+@_typing.final
+class Stuck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    workspace: _builtins.str
+    why: _builtins.str
+    def __init__(
+        self,
+        *,
+        workspace: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["why", b"why", "workspace", b"workspace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stuck: _TypeAlias = Stuck  # noqa: Y015
+
+@_typing.final
 class ListCellsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

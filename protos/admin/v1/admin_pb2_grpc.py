@@ -84,6 +84,26 @@ class AdminStub:
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListCellsRequest.SerializeToString,
                 response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListCellsReply.FromString,
                 _registered_method=True)
+        self.DrainCell = channel.unary_unary(
+                '/protos.admin.v1.Admin/DrainCell',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Drain.FromString,
+                _registered_method=True)
+        self.UndrainCell = channel.unary_unary(
+                '/protos.admin.v1.Admin/UndrainCell',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Drain.FromString,
+                _registered_method=True)
+        self.ShowDrain = channel.unary_unary(
+                '/protos.admin.v1.Admin/ShowDrain',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Drain.FromString,
+                _registered_method=True)
+        self.RetireCell = channel.unary_unary(
+                '/protos.admin.v1.Admin/RetireCell',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.Cell.FromString,
+                _registered_method=True)
         self.Status = channel.unary_unary(
                 '/protos.admin.v1.Admin/Status',
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.StatusRequest.SerializeToString,
@@ -201,6 +221,32 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainCell(self, request, context):
+        """its workspaces are moved away, a few at a time
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndrainCell(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowDrain(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetireCell(self, request, context):
+        """refused while anything lives there or could come back
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Status(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -314,6 +360,26 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListCells,
                     request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListCellsRequest.FromString,
                     response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListCellsReply.SerializeToString,
+            ),
+            'DrainCell': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainCell,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Drain.SerializeToString,
+            ),
+            'UndrainCell': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndrainCell,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Drain.SerializeToString,
+            ),
+            'ShowDrain': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowDrain,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Drain.SerializeToString,
+            ),
+            'RetireCell': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetireCell,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.Cell.SerializeToString,
             ),
             'Status': grpc.unary_unary_rpc_method_handler(
                     servicer.Status,
@@ -636,6 +702,114 @@ class Admin:
             '/protos.admin.v1.Admin/ListCells',
             protos_dot_admin_dot_v1_dot_admin__pb2.ListCellsRequest.SerializeToString,
             protos_dot_admin_dot_v1_dot_admin__pb2.ListCellsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainCell(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/DrainCell',
+            protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Drain.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndrainCell(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/UndrainCell',
+            protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Drain.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowDrain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/ShowDrain',
+            protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Drain.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetireCell(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/RetireCell',
+            protos_dot_admin_dot_v1_dot_admin__pb2.CellRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.Cell.FromString,
             options,
             channel_credentials,
             insecure,

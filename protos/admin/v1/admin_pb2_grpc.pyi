@@ -43,6 +43,12 @@ class AdminStub:
     CreateCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CreateCellRequest, _admin_pb2.Cell]
     ShowCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Cell]
     ListCells: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListCellsRequest, _admin_pb2.ListCellsReply]
+    DrainCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Drain]
+    """its workspaces are moved away, a few at a time"""
+    UndrainCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Drain]
+    ShowDrain: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Drain]
+    RetireCell: _grpc.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Cell]
+    """refused while anything lives there or could come back"""
     Status: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StatusRequest, _admin_pb2.StatusReply]
     Doctor: _grpc.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.DoctorReply]
     ListAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditReply]
@@ -70,6 +76,12 @@ class AdminAsyncStub(AdminStub):
     CreateCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateCellRequest, _admin_pb2.Cell]  # type: ignore[assignment]
     ShowCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Cell]  # type: ignore[assignment]
     ListCells: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListCellsRequest, _admin_pb2.ListCellsReply]  # type: ignore[assignment]
+    DrainCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Drain]  # type: ignore[assignment]
+    """its workspaces are moved away, a few at a time"""
+    UndrainCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Drain]  # type: ignore[assignment]
+    ShowDrain: _aio.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Drain]  # type: ignore[assignment]
+    RetireCell: _aio.UnaryUnaryMultiCallable[_admin_pb2.CellRef, _admin_pb2.Cell]  # type: ignore[assignment]
+    """refused while anything lives there or could come back"""
     Status: _aio.UnaryUnaryMultiCallable[_admin_pb2.StatusRequest, _admin_pb2.StatusReply]  # type: ignore[assignment]
     Doctor: _aio.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.DoctorReply]  # type: ignore[assignment]
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditReply]  # type: ignore[assignment]
@@ -154,6 +166,36 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListCellsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListCellsReply, _abc.Awaitable[_admin_pb2.ListCellsReply]]: ...
+
+    @_abc_1.abstractmethod
+    def DrainCell(
+        self,
+        request: _admin_pb2.CellRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Drain, _abc.Awaitable[_admin_pb2.Drain]]:
+        """its workspaces are moved away, a few at a time"""
+
+    @_abc_1.abstractmethod
+    def UndrainCell(
+        self,
+        request: _admin_pb2.CellRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Drain, _abc.Awaitable[_admin_pb2.Drain]]: ...
+
+    @_abc_1.abstractmethod
+    def ShowDrain(
+        self,
+        request: _admin_pb2.CellRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Drain, _abc.Awaitable[_admin_pb2.Drain]]: ...
+
+    @_abc_1.abstractmethod
+    def RetireCell(
+        self,
+        request: _admin_pb2.CellRef,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.Cell, _abc.Awaitable[_admin_pb2.Cell]]:
+        """refused while anything lives there or could come back"""
 
     @_abc_1.abstractmethod
     def Status(
