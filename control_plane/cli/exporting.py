@@ -29,10 +29,14 @@ class Exported:
 
 async def export(admin: Admin, workspace: str, path: Path, *, without_files: bool, on_entry: Callable[[str], None]) -> Exported:
     """The file is there when it is whole; until then it is `<name>.part`. Raises CliError."""
-    part = path.with_name(f"{path.name}.part")
+    exported, part = Exported(path), path.with_name(f"{path.name}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive:
-            exported = await _fill(archive, _answers(admin, workspace, without_files), Exported(path), on_entry)
+        with (
+            zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
+            Filling(archive, exported, on_entry) as filling,
+        ):
+            async for piece in _answers(admin, workspace, without_files):
+                filling.add(piece)
         exported.bytes = part.stat().st_size
         part.replace(path)
     except OSError as error:
@@ -47,26 +51,31 @@ async def _answers(admin: Admin, workspace: str, without_files: bool) -> AsyncIt
         yield exchange_pb2.ExportWanted(without_files=without_files).SerializeToString()
 
     async for body in exchange(admin, workspace, VERB, wanted()):
-        yield exchange_pb2.ExportPiece.FromString(body)
+        for piece in exchange_pb2.ExportAnswer.FromString(body).pieces:
+            yield piece
 
 
-async def _fill(
-    archive: zipfile.ZipFile, pieces: AsyncIterator[exchange_pb2.ExportPiece], exported: Exported, on_entry: Callable[[str], None]
-) -> Exported:
-    entry: IO[bytes] | None = None
-    try:
-        async for piece in pieces:
-            if piece.name:
-                if entry is not None:
-                    entry.close()
-                entry = archive.open(piece.name, "w", force_zip64=True)
-                on_entry(piece.name)
-            if piece.body and entry is not None:
-                entry.write(piece.body)
-            exported.counts |= dict(sorted(piece.counts.items()))
-            for note in piece.notes[: NOTES_KEPT_MAX - len(exported.notes)]:
-                exported.notes.append({"kind": note.kind, "what": note.what, "why": note.why})
-    finally:
-        if entry is not None:
-            entry.close()
-    return exported
+class Filling:
+    """Pieces into a zip file, entry after entry."""
+
+    def __init__(self, archive: zipfile.ZipFile, exported: Exported, on_entry: Callable[[str], None] = lambda _: None) -> None:
+        self._archive, self._exported, self._on_entry = archive, exported, on_entry
+        self._entry: IO[bytes] | None = None
+
+    def __enter__(self) -> "Filling":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._entry is not None:
+            self._entry.close()
+
+    def add(self, piece: exchange_pb2.ExportPiece) -> None:
+        if piece.name:
+            self.__exit__()
+            self._entry = self._archive.open(piece.name, "w", force_zip64=True)
+            self._on_entry(piece.name)
+        if piece.body and self._entry is not None:
+            self._entry.write(piece.body)
+        self._exported.counts |= dict(sorted(piece.counts.items()))
+        for note in piece.notes[: max(0, NOTES_KEPT_MAX - len(self._exported.notes))]:
+            self._exported.notes.append({"kind": note.kind, "what": note.what, "why": note.why})

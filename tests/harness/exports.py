@@ -121,7 +121,7 @@ class ExportMaker:
         for at in range(number):
             clock += self.random.randrange(1, 2 * DAY_S * 1_000_000 // per_day)
             ts = f"{clock // 1_000_000}.{clock % 1_000_000:06d}"
-            said_on = _day_of(clock // 1_000_000)
+            said_on = day_of(clock // 1_000_000)
             if said_on != day:
                 self._write(archive, folder, day, today)
                 day, today = said_on, []
@@ -177,7 +177,7 @@ class ExportMaker:
         archive.writestr(info, body.encode("utf-8", "surrogatepass"), compresslevel=1)
 
 
-def _day_of(second: int) -> str:
+def day_of(second: int) -> str:
 
     return datetime.fromtimestamp(second, UTC).date().isoformat()
 

@@ -1,18 +1,25 @@
 """A Slack export with every known trouble comes in, and reads back as it was; what was left out is named."""
 
+import json
+import re
+import shutil
+import subprocess
+import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cells.chat.exchange.exporting import export_archive
 from cells.chat.exchange.importing import import_archive
 from control_plane.cli.archives.batches import ITEMS_MAX, batches
 from control_plane.cli.archives.opening import open_archive
+from control_plane.cli.exporting import Exported, Filling
 from protos.exchange.v1 import exchange_pb2
 from tests.harness.chat import Chat, ChatClient, Workspace, a_chat
 from tests.harness.databases import FreshDatabase
-from tests.harness.exports import DERIVED, Expected, Face, an_export
+from tests.harness.exports import DERIVED, Expected, Face, an_export, day_of
 
 pytestmark = pytest.mark.anyio
 MESSAGES = 5_000
@@ -176,3 +183,63 @@ async def test_stopped_at_any_batch_it_goes_on_without_doubling(
                 await bring_in(broken, path, batches_max=number)
         assert await bring_in(broken, path) == (counts, notes)
         await assert_equal(broken, expected, await channel_ids(broken, expected))
+
+
+async def take_out(workspace: Workspace, path: Path) -> dict[str, int]:
+    """As the command line writes it."""
+
+    async def wanted() -> AsyncIterator[bytes]:
+        yield exchange_pb2.ExportWanted().SerializeToString()
+
+    exported = Exported(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, Filling(archive, exported) as filling:
+        async for answer in export_archive(workspace.tenant, wanted()):
+            for piece in exchange_pb2.ExportAnswer.FromString(answer).pieces:
+                filling.add(piece)
+    return exported.counts
+
+
+async def test_what_goes_out_comes_in_again_elsewhere_and_is_equal(cell_database: FreshDatabase, tmp_path: Path) -> None:
+    path, out, again = tmp_path / "export.zip", tmp_path / "out.zip", tmp_path / "again.zip"
+    expected = an_export(path, 1_500)
+    without_threads_of_nobody(expected)
+    async with a_chat(cell_database) as chat:
+        acme, elsewhere = await chat.found("acme"), await chat.found("elsewhere")
+        await bring_in(acme, path)
+        went = await take_out(acme, out)
+        came, _ = await bring_in(elsewhere, out)
+        assert came["replies"] == went["replies"]
+        await assert_equal(elsewhere, expected, await channel_ids(elsewhere, expected))
+        assert await take_out(elsewhere, again) | {"users": 0} == went | {"users": 0}
+    assert_a_slack_export(out, expected)
+
+
+def assert_a_slack_export(path: Path, expected: Expected) -> None:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        for folder, kind in expected.kinds.items():
+            [room] = [room for room in json.loads(archive.read(f"{kind}.json")) if folder in (room["id"], room.get("name"))]
+            assert room["members"] and (kind == "dms" or folder == "general" or room["creator"] == "U0PERSON00")
+            days = [name for name in names if name.startswith(f"{folder}/")]
+            assert all(re.fullmatch(r"[^/]+/\d{4}-\d\d-\d\d\.json", name) for name in days) and days == sorted(days)
+            for name in days:
+                said = json.loads(archive.read(name))
+                assert said and all(day_of(int(face["ts"][:10])) == name[-15:-5] for face in said)
+        users = {user["id"]: user for user in json.loads(archive.read("users.json"))}
+        assert users["U0PERSON03"]["profile"]["email"] == "p3@old.example" and users["U0PERSON06"]["deleted"]
+
+
+@pytest.mark.skipif(shutil.which("slack-export-viewer") is None, reason="slack-export-viewer is not installed")
+async def test_slack_export_viewer_shows_it(cell_database: FreshDatabase, tmp_path: Path) -> None:
+    path, out, shown = tmp_path / "export.zip", tmp_path / "out.zip", tmp_path / "shown"
+    an_export(path, 300)
+    async with a_chat(cell_database) as chat:
+        acme = await chat.found("acme")
+        await bring_in(acme, path)
+        await take_out(acme, out)
+    command = ["slack-export-viewer", "-z", str(out), "--html-only", "-o", str(shown), "--no-browser", "--show-dms"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    folders = {page.parent.name for page in shown.rglob("index.html")}
+    assert folders >= {"general", "dev", "café-ünï", "old", "secret", "D0DIRECT00"}, folders
+    assert "message 1 with" in (shown / "channel/dev/index.html").read_text()

@@ -26,15 +26,22 @@ from protos.exchange.v1 import exchange_pb2
 
 USERS_PAGE = 500
 PIECE_BYTES_MAX = 1 << 20
+PIECE_COST_BYTES = 200
+"""Counted for each piece, so that thousands of small ones make no large answer."""
 _encode = msgspec.json.Encoder().encode
 Faces = AsyncIterator[dict[str, Any]]
 
 
 async def export_archive(tenant: Tenant, wanted: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     await anext(wanted, b"")
-    exporter = Exporter(tenant)
+    exporter, held, size = Exporter(tenant), exchange_pb2.ExportAnswer(), 0
     async for piece in exporter.pieces():
-        yield piece.SerializeToString()
+        held.pieces.append(piece)
+        size += len(piece.body) + PIECE_COST_BYTES
+        if size >= PIECE_BYTES_MAX:
+            yield held.SerializeToString()
+            held, size = exchange_pb2.ExportAnswer(), 0
+    yield held.SerializeToString()
 
 
 @dataclass
@@ -87,23 +94,22 @@ class Exporter:
 
     async def _days(self, channel_id: str, folder: str, cut_us: int) -> AsyncIterator[exchange_pb2.ExportPiece]:
         """A file a day (UTC), each closed before the next one is begun."""
-        day, after_us, writing = "", 0, _Array()
+        day, after_us, writing = "", 0, _Array("")
         while page := await self._page(channel_id, after_us, cut_us):
             for ts_us, face in page:
                 said_on = datetime.fromtimestamp(ts_us // 1_000_000, UTC).date().isoformat()
                 if said_on != day:
                     if day:
-                        yield exchange_pb2.ExportPiece(body=writing.end())
-                    day, writing = said_on, _Array()
-                    yield exchange_pb2.ExportPiece(name=f"{folder}/{day}.json")
+                        yield writing.end()
+                    day, writing = said_on, _Array(f"{folder}/{said_on}.json")
                 writing.add(face)
                 if writing.is_full:
-                    yield exchange_pb2.ExportPiece(body=writing.take())
+                    yield writing.take()
             after_us = page[-1][0]
             if len(page) < MESSAGES_PAGE:
                 break
         if day:
-            yield exchange_pb2.ExportPiece(body=writing.end())
+            yield writing.end()
 
     async def _page(self, channel_id: str, after_us: int, cut_us: int) -> list[tuple[int, dict[str, Any]]]:
         scope = self.tenant.scope
@@ -163,19 +169,19 @@ def _note(value: str, by: str, at_us: int) -> dict[str, Any]:
 
 
 async def _entry(name: str, faces: Faces) -> AsyncIterator[exchange_pb2.ExportPiece]:
-    yield exchange_pb2.ExportPiece(name=name)
-    writing = _Array()
+    writing = _Array(name)
     async for face in faces:
         writing.add(face)
         if writing.is_full:
-            yield exchange_pb2.ExportPiece(body=writing.take())
-    yield exchange_pb2.ExportPiece(body=writing.end())
+            yield writing.take()
+    yield writing.end()
 
 
 class _Array:
-    """A JSON array that is given away in pieces while it grows."""
+    """An entry, a JSON array, that is given away in pieces while it grows; the first names it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._held = bytearray(b"[")
         self._begun = False
 
@@ -188,11 +194,12 @@ class _Array:
         self._held += _encode(face)
         self._begun = True
 
-    def take(self) -> bytes:
-        held = bytes(self._held)
+    def take(self) -> exchange_pb2.ExportPiece:
+        piece = exchange_pb2.ExportPiece(name=self._name, body=bytes(self._held))
+        self._name = ""
         self._held.clear()
-        return held
+        return piece
 
-    def end(self) -> bytes:
+    def end(self) -> exchange_pb2.ExportPiece:
         self._held += b"\n]\n"
         return self.take()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cells.chat.domain.addresses.planning import plan_report
 from cells.chat.domain.bots.repository import Bot, Bots
 from cells.chat.domain.imports.past import Past
 from cells.chat.domain.users.events import user_joined_team
@@ -60,6 +61,7 @@ async def store_strangers(tx: Transaction, batch: Batch, known: frozenset[str], 
 async def _insert(tx: Transaction, fresh: Sequence[User], tally: Tally) -> None:
     if not fresh:
         return
+    await plan_report(tx)
     users, team_id = Users(tx.connection, tx.scope), tx.scope.workspace_id
     names = Names(await Past(tx.connection, tx.scope).names_among([user.name for user in fresh]))
     for user in fresh:

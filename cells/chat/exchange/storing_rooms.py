@@ -53,16 +53,19 @@ async def _store(tx: Transaction, room: PastRoom, tally: Tally) -> Channel:
 
 
 async def _same(tx: Transaction, wanted: Channel) -> Standing | None:
-    """The general channel is the one that is here; a direct conversation is whose people it is among."""
-    channels = Channels(tx.connection, tx.scope)
+    """The general channel is the one that is here, a public channel the public one of its name, a direct conversation the
+    one among the same people. Private channels are never thrown together.
+    """
+    channels, found = Channels(tx.connection, tx.scope), None
     if wanted.is_direct:
         found = await channels.id_of_people(wanted.people)
     elif wanted.is_general:
         team = await Teams(tx.connection, tx.scope).get()
         found = team.general_id if team else None
-    else:
-        return None
-    return await channels.get(found, "") if found else None
+    elif wanted.kind is ChannelKind.PUBLIC:
+        found = await channels.id_of_name(wanted.name)
+    there = await channels.get(found, "") if found else None
+    return there if there is not None and there.channel.kind is wanted.kind else None
 
 
 async def _free_name(channels: Channels, wish: str) -> str:

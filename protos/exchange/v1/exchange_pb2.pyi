@@ -338,3 +338,25 @@ class ExportPiece(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportPiece: _TypeAlias = ExportPiece  # noqa: Y015
+
+@_typing.final
+class ExportAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIECES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportPiece]:
+        """small entries travel together"""
+
+    def __init__(
+        self,
+        *,
+        pieces: _abc.Iterable[Global___ExportPiece] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pieces", b"pieces"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportAnswer: _TypeAlias = ExportAnswer  # noqa: Y015
