@@ -5,14 +5,16 @@ import sys
 
 import uvloop
 
-from bench import channels, files, hop, large, moves, passing, posts, sockets, storm
+from bench import channels, files, graphql, hop, imports, large, moves, passing, posts, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
 SUITES = {
     "channels": channels.measure,
     "files": files.measure,
+    "graphql": graphql.measure,
     "hop": hop.measure,
+    "imports": imports.measure,
     "large": large.measure,
     "moves": moves.measure,
     "passing": passing.measure,
