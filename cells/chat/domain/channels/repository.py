@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -92,30 +93,16 @@ class Channels:
         return [_standing_of(row) for row in await self._connection.execute(_LIST_OF, values)]
 
 
-def _standing_of(row: Row[tuple[object, ...]]) -> Standing:
-    channel = Channel(
-        row.channel_id,
-        ChannelKind(row.kind),
-        row.name,
-        row.creator_id,
-        row.created_us,
-        row.updated_us,
-        row.archived,
-        row.is_general,
-        row.topic,
-        row.purpose,
-        row.people,
-        row.topic_by,
-        row.topic_us,
-        row.purpose_by,
-        row.purpose_us,
-        tuple(row.previous_names.split(",")) if row.previous_names else (),
-    )
-    is_member = row.last_read_us is not None
-    is_open = not row.closed_us or row.latest_us > row.closed_us
-    return Standing(channel, is_member, row.last_read_us or 0, is_open=is_open, is_guest=row.is_guest)
+def _standing_of(row: Row[Any]) -> Standing:
+    """By place, not by name: a page has a thousand of them. The columns come as `_COLUMNS` and `_SEEN` name them."""
+    channel_id, kind, *facts, previous_names, latest_us, _, last_read_us, closed_us, is_guest = row
+    names = tuple(previous_names.split(",")) if previous_names else ()
+    channel = Channel(channel_id, _KINDS[kind], *facts, previous_names=names)
+    is_open = not closed_us or latest_us > closed_us
+    return Standing(channel, last_read_us is not None, last_read_us or 0, is_open, is_guest)
 
 
+_KINDS = {str(kind): kind for kind in ChannelKind}
 _COLUMNS = (
     "c.channel_id, c.kind, c.name, c.creator_id, c.created_us, c.updated_us, c.archived, c.is_general, c.topic, c.purpose, c.people,"
     " c.topic_by, c.topic_us, c.purpose_by, c.purpose_us, c.previous_names, c.latest_us"
