@@ -20,7 +20,7 @@ PREFIX_LENGTH_MIN = 2
 WITHIN_LENGTH_MIN = 3
 
 _PART = re.compile(r'(-)?(?:([A-Za-z]+):(?!//))?("[^"]*"?|“[^”]*”?|\S+)|(-)?([A-Za-z]+):(?=\s|$)')
-_EMOJI = re.compile(r":([\w+'-]{1,100}):?")
+_EMOJI = re.compile(r":([\w+'-]{1,100})(?:::skin-tone-[1-6])?:?")
 _MARKUP = re.compile(r"<[@#!]([A-Z0-9]+)(?:\|[^<>]*)?>")
 QUALITIES_HAD = frozenset(("link", "file", "reaction", "pin"))
 QUALITIES_BEEN = frozenset(("thread",))
@@ -122,7 +122,7 @@ def _with(asked: Asked, value: str, negated: bool) -> Asked | None:
 def _has(asked: Asked, value: str, negated: bool) -> Asked | None:
     name = value.casefold()
     if emoji := _EMOJI.fullmatch(value):
-        return replace(asked, qualities=(*asked.qualities, Quality(f":{emoji[1].split('::')[0]}:", negated)))
+        return replace(asked, qualities=(*asked.qualities, Quality(f":{emoji[1]}:", negated)))
     return replace(asked, qualities=(*asked.qualities, Quality(f"has:{name}", negated))) if name in QUALITIES_HAD else None
 
 

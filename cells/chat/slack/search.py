@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cells.chat.domain.channels.channel import Channel, ChannelKind
-from cells.chat.domain.channels.repository import Channels
+from cells.chat.domain.channels.channel import ChannelKind
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.files.events import Site, file_face
 from cells.chat.domain.files.repository import Files, Shares
@@ -16,7 +15,7 @@ from cells.chat.domain.messages.message import Message
 from cells.chat.domain.messages.repository import Messages
 from cells.chat.domain.searching.finding import Finding, Library, Remembering, Searched, Snapshot, Wish
 from cells.chat.domain.searching.library import PostgresAlone
-from cells.chat.domain.searching.sight_repository import Sight
+from cells.chat.domain.searching.sight_repository import Place, Sight
 from cells.chat.domain.timestamps import show_ts
 from cells.chat.search.highlighting import highlighted
 from cells.chat.search.hits import TOTAL_MAX, Found, Order
@@ -134,14 +133,14 @@ class Shaping:
         scope, viewer = self.call.tenant.scope, self.call.bearer.user_id
         stored = await Messages(self.connection, scope).get_many([(hit.place, hit.ts_us) for hit in found.messages.hits])
         shown = [stored[key] for hit in found.messages.hits if (key := (hit.place, hit.ts_us)) in stored and not stored[key].deleted_us]
-        standings = {place: await Channels(self.connection, scope).get(place, viewer) for place in {m.channel_id for m in shown}}
-        channels = {place: standing.channel for place, standing in standings.items() if standing}
-        names = await Sight(self.connection, scope).names({m.user_id for m in shown} | _partners(channels.values(), viewer))
+        sight = Sight(self.connection, scope)
+        channels = await sight.places({m.channel_id for m in shown})
+        names = await sight.names({m.user_id for m in shown} | _partners(channels.values(), viewer))
         base = self.call.origin.page_url(self.call.bearer.team_domain)
         sought = found.sought if self.call.arguments.highlight else ()
         return [self._match(message, channels[message.channel_id], names, base, sought) for message in shown]
 
-    def _match(self, message: Message, channel: Channel, names: Mapping[str, str], base: str, sought: Sequence[Sought]) -> Answer:
+    def _match(self, message: Message, channel: Place, names: Mapping[str, str], base: str, sought: Sequence[Sought]) -> Answer:
         ts, team = show_ts(message.ts_us), self.call.team_id
         thread = f"?thread_ts={show_ts(message.thread_us)}" if message.thread_us is not None else ""
         match: Answer = {
@@ -171,7 +170,7 @@ class Shaping:
         return faces
 
 
-def _channel_face(channel: Channel, names: Mapping[str, str], viewer_id: str) -> Answer:
+def _channel_face(channel: Place, names: Mapping[str, str], viewer_id: str) -> Answer:
     """A direct conversation goes by whom it is with."""
     direct = channel.kind is ChannelKind.IM
     partner = next(iter(_partners([channel], viewer_id)), "")
@@ -192,7 +191,7 @@ def _channel_face(channel: Channel, names: Mapping[str, str], viewer_id: str) ->
     return face | {"user": partner, "username": names.get(partner, "")} if direct else face
 
 
-def _partners(channels: Iterable[Channel], viewer_id: str) -> set[str]:
+def _partners(channels: Iterable[Place], viewer_id: str) -> set[str]:
     """The other one of each direct conversation; oneself where one talks to oneself."""
     pairs = [channel.people.split(",") for channel in channels if channel.kind is ChannelKind.IM]
     return {next((person for person in pair if person != viewer_id), viewer_id) for pair in pairs}

@@ -128,7 +128,8 @@ CREATE FUNCTION search_words_with(pattern text, most integer) RETURNS TABLE (wor
 LANGUAGE plpgsql {_DOOR} SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   RETURN QUERY EXECUTE $q$
-    SELECT s.word FROM search_words s WHERE s.word LIKE $1 AND s.{_MINE} LIMIT $2
+    WITH alike AS MATERIALIZED (SELECT s.workspace_id, s.word FROM search_words s WHERE s.word LIKE $1)
+    SELECT s.word FROM alike s WHERE s.{_MINE} LIMIT $2
   $q$ USING pattern, most;
 END $$
 """  # noqa: S608 - conditions of ours

@@ -53,7 +53,7 @@ class Filed:
 
 def message_document(said: Said, version: int = 0) -> Document:
     text = full_text(said)
-    marks = {f"C:{said.channel_id}", f"U:{said.user_id}", *(f"E:{name}" for name in said.emoji)}
+    marks = {f"C:{said.channel_id}", f"U:{said.user_id}", *(f"E:{name.partition('::')[0]}" for name in said.emoji)}
     facts = {
         "has:reaction": bool(said.emoji),
         "has:link": _LINK.search(text) is not None,

@@ -1,9 +1,21 @@
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.domain.channels.channel import ChannelKind
 from cells.runtime.tenancy import TenantScope
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was found."""
+
+    channel_id: str
+    kind: ChannelKind
+    name: str
+    people: str
 
 
 class Sight:
@@ -33,6 +45,10 @@ class Sight:
         values = {"w": self._workspace, "u": user_id, "o": list(others), "kinds": ["im"] if alone else ["im", "mpim"]}
         rows = await self._connection.execute(_DIRECTS, values)
         return frozenset(row.channel_id for row in rows)
+
+    async def places(self, channel_ids: Collection[str]) -> dict[str, Place]:
+        rows = await self._connection.execute(_PLACES, {"w": self._workspace, "ids": list(channel_ids)})
+        return {row.channel_id: Place(row.channel_id, ChannelKind(row.kind), row.name, row.people) for row in rows}
 
     async def names(self, user_ids: Collection[str]) -> dict[str, str]:
         rows = await self._connection.execute(_NAMES, {"w": self._workspace, "ids": list(user_ids)})
@@ -70,6 +86,7 @@ _DIRECTS = text(
     " WHERE mine.workspace_id = :w AND mine.user_id = :u AND EXISTS (SELECT 1 FROM members theirs WHERE theirs.workspace_id = :w"
     " AND theirs.channel_id = c.channel_id AND theirs.user_id = ANY(CAST(:o AS text[])) AND (theirs.user_id <> :u OR c.people = :u))"
 )
+_PLACES = text("SELECT channel_id, kind, name, people FROM channels WHERE workspace_id = :w AND channel_id = ANY(CAST(:ids AS text[]))")
 _NAMES = text("SELECT user_id, name FROM users WHERE workspace_id = :w AND user_id = ANY(CAST(:ids AS text[]))")
 _ZONE = text("SELECT tz FROM users WHERE workspace_id = :w AND user_id = :u")
 _USERS_LIKE = text(
