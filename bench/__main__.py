@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from bench import channels, files, graphql, hop, imports, large, moves, passing, posts, sockets, storm
+from bench import channels, files, graphql, hop, imports, large, moves, passing, posts, search, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
@@ -19,6 +19,7 @@ SUITES = {
     "moves": moves.measure,
     "passing": passing.measure,
     "posts": posts.measure,
+    "search": search.measure,
     "sockets": sockets.measure,
     "storm": storm.measure,
 }
