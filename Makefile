@@ -7,6 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 ARGS ?=
 # Slack's client for node, played by a test; without npm that test is skipped.
 NODE_CLIENT := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.package-lock.json)
+# A real OpenSearch node for tests, from Maven artifacts; without Java, Maven or the artifacts those tests are skipped.
+OPENSEARCH_NODE := $(if $(and $(shell command -v java 2>/dev/null),$(shell command -v mvn 2>/dev/null)),tests/opensearch/target/jars/.complete)
 PROTOS := $(wildcard protos/*/v1/*.proto)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
@@ -23,7 +25,7 @@ up: $(STAMP) ## start the platform here: control plane, router, two cells, a dem
 down: $(STAMP) ## stop what `make up` started; the data stays
 	@$(BIN)/waggle down $(ARGS)
 
-test: $(STAMP) $(NODE_CLIENT) ## run all tests but chaos; the servers they need are started by them
+test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but chaos; the servers they need are started by them
 	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
 
 lint: $(STAMP) ## style, and which package may import which
@@ -52,12 +54,18 @@ chaos: $(STAMP) ## minutes of killing and pausing real processes
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 $(ARGS)
 
 clean: ## remove the virtual environment and caches (not the data)
-	rm -rf .venv tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	rm -rf .venv tests/node/node_modules tests/opensearch/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
 
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
 	@echo "installing Slack's client for node into tests/node"
 	@cd tests/node && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json \
 		|| echo "it could not be installed; the test that needs it is skipped" >&2
+
+tests/opensearch/target/jars/.complete: tests/opensearch/pom.xml
+	@echo "fetching OpenSearch's artifacts into tests/opensearch"
+	@rm -rf tests/opensearch/target
+	@if mvn -B -q -f tests/opensearch/pom.xml dependency:copy-dependencies -DoutputDirectory=target/jars >/dev/null; then touch $@; \
+		else echo "make: OpenSearch's artifacts cannot be had; its tests are skipped"; fi
 
 # Made again when the dependencies change. One that cannot start (moved, half made) is made anew.
 $(STAMP): pyproject.toml constraints.txt
