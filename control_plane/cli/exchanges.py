@@ -13,7 +13,7 @@ from control_plane.cli.archives.batches import check_export, stretches
 from control_plane.cli.archives.opening import open_archive
 from control_plane.cli.asking import Admin, ask
 from control_plane.cli.exporting import Exported, export
-from control_plane.cli.home import home_of
+from control_plane.cli.home import home_of, running_platform
 from control_plane.cli.importing import Carrier, Outcome, report_file
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import bytes_shown, say, show_facts, show_json, show_table
@@ -56,11 +56,12 @@ def export_(
     home: Home = None,
 ) -> None:
     """Write the workspace as a Slack export: people, conversations (private and direct ones too), messages, reactions, files."""
+    base = running_platform(home_of(home)).public_url.rstrip("/")
 
     async def work(admin: Admin) -> Exported:
         with _bar(f"exporting {workspace}", None, quiet=as_json) as moved_to:
             written = iter(range(1, 1 << 31))
-            return await export(admin, workspace, to, without_files=without_files, on_entry=lambda _: moved_to(next(written)))
+            return await export(admin, workspace, to, base=base, without_files=without_files, on_entry=lambda _: moved_to(next(written)))
 
     exported = ask(home_of(home), work)
     if as_json:

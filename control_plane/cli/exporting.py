@@ -27,7 +27,7 @@ class Exported:
         return {"path": str(self.path), "bytes": self.bytes, "counts": self.counts, "notes": self.notes}
 
 
-async def export(admin: Admin, workspace: str, path: Path, *, without_files: bool, on_entry: Callable[[str], None]) -> Exported:
+async def export(admin: Admin, workspace: str, path: Path, *, base: str, without_files: bool, on_entry: Callable[[str], None]) -> Exported:
     """The file is there when it is whole; until then it is `<name>.part`. Raises CliError."""
     exported, part = Exported(path), path.with_name(f"{path.name}.part")
     try:
@@ -35,7 +35,7 @@ async def export(admin: Admin, workspace: str, path: Path, *, without_files: boo
             zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION) as archive,
             Filling(archive, exported, on_entry) as filling,
         ):
-            async for piece in _answers(admin, workspace, without_files):
+            async for piece in _answers(admin, workspace, base, without_files):
                 filling.add(piece)
         exported.bytes = part.stat().st_size
         part.replace(path)
@@ -46,9 +46,9 @@ async def export(admin: Admin, workspace: str, path: Path, *, without_files: boo
     return exported
 
 
-async def _answers(admin: Admin, workspace: str, without_files: bool) -> AsyncIterator[exchange_pb2.ExportPiece]:
+async def _answers(admin: Admin, workspace: str, base: str, without_files: bool) -> AsyncIterator[exchange_pb2.ExportPiece]:
     async def wanted() -> AsyncIterator[bytes]:
-        yield exchange_pb2.ExportWanted(without_files=without_files).SerializeToString()
+        yield exchange_pb2.ExportWanted(without_files=without_files, base=base).SerializeToString()
 
     async for body in exchange(admin, workspace, VERB, wanted()):
         for piece in exchange_pb2.ExportAnswer.FromString(body).pieces:

@@ -3,16 +3,14 @@
 import json
 import re
 import shutil
-import subprocess
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from cells.chat.exchange.exporting import export_archive
-from cells.chat.exchange.importing import import_archive
 from control_plane.cli.archives.batches import ITEMS_MAX, batches
 from control_plane.cli.archives.opening import open_archive
 from control_plane.cli.exporting import Exported, Filling
@@ -45,7 +43,7 @@ async def bring_in(workspace: Workspace, path: Path, *, batches_max: int | None 
                 yield exchange_pb2.ImportPart(batch=batch).SerializeToString()
             yield exchange_pb2.ImportPart(finish=exchange_pb2.Finish()).SerializeToString()
 
-        async for body in import_archive(workspace.tenant, parts()):
+        async for body in workspace.workload.exchanges["workspace.import"](workspace.tenant, parts()):
             answer = exchange_pb2.ImportAnswer.FromString(body)
             if not answer.notes:
                 place.append((answer.place.entry, answer.place.line))
@@ -189,11 +187,11 @@ async def take_out(workspace: Workspace, path: Path) -> dict[str, int]:
     """As the command line writes it."""
 
     async def wanted() -> AsyncIterator[bytes]:
-        yield exchange_pb2.ExportWanted().SerializeToString()
+        yield exchange_pb2.ExportWanted(base="http://chat.test").SerializeToString()
 
     exported = Exported(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive, Filling(archive, exported) as filling:
-        async for answer in export_archive(workspace.tenant, wanted()):
+        async for answer in workspace.workload.exchanges["workspace.export"](workspace.tenant, wanted()):
             for piece in exchange_pb2.ExportAnswer.FromString(answer).pieces:
                 filling.add(piece)
     return exported.counts
@@ -238,7 +236,8 @@ async def test_slack_export_viewer_shows_it(cell_database: FreshDatabase, tmp_pa
         await bring_in(acme, path)
         await take_out(acme, out)
     command = ["slack-export-viewer", "-z", str(out), "--html-only", "-o", str(shown), "--no-browser", "--show-dms"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    with anyio.fail_after(120):
+        done = await anyio.run_process(command, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     folders = {page.parent.name for page in shown.rglob("index.html")}
     assert folders >= {"general", "dev", "café-ünï", "old", "secret", "D0DIRECT00"}, folders

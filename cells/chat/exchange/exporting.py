@@ -4,6 +4,7 @@ What was said up to its beginning is in it, nothing that was said later. People,
 a snapshot of their own, so an edit or a reaction made meanwhile may be in it or not.
 """
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from typing import Any
 import msgspec
 
 from cells.chat.domain.channels.channel import Channel, ChannelKind
+from cells.chat.domain.files.file import File, FileState
+from cells.chat.domain.files.hydrating import hydrate
+from cells.chat.domain.files.repository import Files
 from cells.chat.domain.imports.whole import MESSAGES_PAGE, ROOMS_PAGE, Room, Whole
 from cells.chat.domain.messages.repository import Messages
 from cells.chat.domain.reactions.repository import Reactions
@@ -20,11 +24,15 @@ from cells.chat.domain.timestamps import show_ts
 from cells.chat.domain.users.events import user_face
 from cells.chat.domain.users.repository import Users
 from cells.chat.exchange.rooms import KINDS
+from cells.chat.files.store import ObjectMissing, ObjectStore
 from cells.chat.slack.shaping import full_face
 from cells.runtime.workload import Tenant
 from protos.exchange.v1 import exchange_pb2
 
 USERS_PAGE = 500
+FILES_PAGE = 200
+UPLOADS = "__uploads"
+_NOT_IN_NAMES = re.compile(r"[/\\:\x00-\x1f]")
 PIECE_BYTES_MAX = 1 << 20
 PIECE_COST_BYTES = 200
 """Counted for each piece, so that thousands of small ones make no large answer."""
@@ -32,9 +40,9 @@ _encode = msgspec.json.Encoder().encode
 Faces = AsyncIterator[dict[str, Any]]
 
 
-async def export_archive(tenant: Tenant, wanted: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    await anext(wanted, b"")
-    exporter, held, size = Exporter(tenant), exchange_pb2.ExportAnswer(), 0
+async def export_archive(store: ObjectStore, tenant: Tenant, wanted: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    asked = exchange_pb2.ExportWanted.FromString(await anext(wanted, b""))
+    exporter, held, size = Exporter(tenant, store, asked.base, not asked.without_files), exchange_pb2.ExportAnswer(), 0
     async for piece in exporter.pieces():
         held.pieces.append(piece)
         size += len(piece.body) + PIECE_COST_BYTES
@@ -47,9 +55,14 @@ async def export_archive(tenant: Tenant, wanted: AsyncIterator[bytes]) -> AsyncI
 @dataclass
 class Exporter:
     tenant: Tenant
+    store: ObjectStore
+    base: str
+    with_files: bool
     counts: Counter[str] = field(default_factory=Counter)
     folders: dict[str, str] = field(default_factory=dict)
     """Folder of each conversation, by id."""
+    files: dict[str, None] = field(default_factory=dict)
+    """Ids of those that messages refer to, in the order they are met."""
 
     async def pieces(self) -> AsyncIterator[exchange_pb2.ExportPiece]:
         async with self.tenant.reading() as connection:
@@ -63,6 +76,8 @@ class Exporter:
         for channel_id, folder in self.folders.items():
             async for piece in self._days(channel_id, folder, cut_us):
                 yield piece
+        async for piece in self._uploads():
+            yield piece
         yield exchange_pb2.ExportPiece(counts=self.counts)
 
     async def _users(self) -> Faces:
@@ -121,12 +136,38 @@ class Exporter:
             found = await messages.get_many([(channel_id, ts_us) for ts_us in said])
             reactions = await Reactions(connection, scope).of(channel_id, said)
             threads = await messages.threads(channel_id, [m.ts_us for m in found.values() if m.thread_us is None])
-        shown = [found[channel_id, ts_us] for ts_us in said]
+            shown = [found[channel_id, ts_us] for ts_us in said]
+            faces = [full_face(m, scope.workspace_id, threads.get(m.ts_us), reactions.get(m.ts_us, [])) for m in shown]
+            await hydrate(connection, scope, faces, self.base)
+        self.files |= dict.fromkeys(file["id"] for face in faces for file in face.get("files", ()) if "url_private" in file)
         self.counts["messages"] += sum(message.thread_us is None for message in shown)
         self.counts["replies"] += sum(message.thread_us is not None for message in shown)
         self.counts["reactions"] += sum(len(reaction.user_ids) for of in reactions.values() for reaction in of)
-        team_id = scope.workspace_id
-        return [(m.ts_us, full_face(m, team_id, threads.get(m.ts_us), reactions.get(m.ts_us, []))) for m in shown]
+        return list(zip(said, faces, strict=True))
+
+    async def _uploads(self) -> AsyncIterator[exchange_pb2.ExportPiece]:
+        """What lies in this workspace's store, as `__uploads/ID/NAME`; of files that came by an import only the reference is here."""
+        wanted = list(self.files) if self.with_files else []
+        for at in range(0, len(wanted), FILES_PAGE):
+            async with self.tenant.reading() as connection:
+                found = await Files(connection, self.tenant.scope).get_many(wanted[at : at + FILES_PAGE])
+            for file in found.values():
+                if file.state is FileState.READY and file.object_key and not file.scan.withheld:
+                    async for piece in self._upload(file):
+                        yield piece
+
+    async def _upload(self, file: File) -> AsyncIterator[exchange_pb2.ExportPiece]:
+        name = f"{UPLOADS}/{file.file_id}/{_NOT_IN_NAMES.sub('_', file.name).strip('. ') or 'file'}"
+        try:
+            async for chunk in self.store.read(file.object_key):
+                yield exchange_pb2.ExportPiece(name=name, body=chunk)
+                name = ""
+        except ObjectMissing:
+            yield exchange_pb2.ExportPiece(notes=[exchange_pb2.Note(kind="file", what=file.file_id, why="its content is not in the store")])
+            return
+        if name:
+            yield exchange_pb2.ExportPiece(name=name)
+        self.counts["files"] += 1
 
 
 _COUNTED: dict[ChannelKind, str] = {

@@ -269,16 +269,20 @@ class ExportWanted(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WITHOUT_FILES_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
     without_files: _builtins.bool
     """names of files, not their bytes"""
+    base: _builtins.str
+    """scheme and host that addresses of files begin with"""
     def __init__(
         self,
         *,
         without_files: _builtins.bool = ...,
+        base: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["without_files", b"without_files"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "without_files", b"without_files"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
