@@ -16,8 +16,7 @@ from cells.chat.domain.scheduled.service import DUE as SCHEDULED
 from cells.chat.domain.scheduled.service import send_scheduled
 from cells.chat.domain.searching.service import search_of
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
-from cells.chat.exchange.exporting import export_archive
-from cells.chat.exchange.importing import import_archive
+from cells.chat.exchange.verbs import exchanges
 from cells.chat.files.filing import filing
 from cells.chat.files.settings import FileSettings
 from cells.chat.graphql.door import GraphQL
@@ -86,7 +85,7 @@ def chat(
         app=GraphQL(PhotoDoor(Archives(kept.before(api, bearers.require))), bearers.require, presences, clock),
         commands={**commands(bearers, guard), **people_commands(people, clock), **searching.commands},
         admit=admit_workspace,
-        exchanges={"workspace.import": import_archive, "workspace.export": export_archive},
+        exchanges=exchanges(kept.store),
         sessions=RtmSessions(clock, once, presences, watching),
         attendance=presences,
         lifespan=lifespan,
