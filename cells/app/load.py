@@ -1,5 +1,7 @@
 """How busy this process is, as its heartbeats say it."""
 
+from collections.abc import Callable, Sequence
+
 from cells.app.settings import CellSettings
 from cells.runtime.gateway import Gateway
 from cells.runtime.log import WorkspaceLog
@@ -24,10 +26,12 @@ class Load:
         log: WorkspaceLog,
         gateway: Gateway | None,
         clock: Clock,
+        notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._settings, self._version = settings, version
         self._endpoint = directory_pb2.Endpoint(address=address, roles=settings.roles, process_id=process_id)
         self._database, self._table, self._log, self._gateway, self._clock = database, table, log, gateway, clock
+        self._notices = notices
         self._facts, self._measured_s = DatabaseFacts(0, ""), float("-inf")
         self._events, self._counted_s = log.appended, clock.monotonic_s()
 
@@ -46,6 +50,7 @@ class Load:
             version=self._version,
             schema_revision=self._facts.revision,
             draining=draining,
+            notices=self._notices(),
         )
 
     def _messages_per_s(self) -> float:

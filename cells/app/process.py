@@ -200,6 +200,7 @@ async def _heartbeat(parts: Parts, gateway: Gateway | None, port: int, credentia
         log=parts.log,
         gateway=gateway,
         clock=parts.clock,
+        notices=parts.workload.notices,
     )
     line = channel(str(settings.control_plane), credential, settings.tls)
     stack.push_async_callback(line.close, None)

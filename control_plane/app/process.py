@@ -97,7 +97,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
 async def _register(grpc_server: grpc.aio.Server, registry: Registry, directory: DirectoryService, admin: AdminService) -> None:
     admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
     directory_pb2_grpc.add_DirectoryServicer_to_server(directory, grpc_server)
-    directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry), grpc_server)
+    directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry, admin.notices), grpc_server)
     healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -53,6 +53,7 @@ def _process_json(process: admin_pb2.Process) -> dict[str, Any]:
         "heartbeat_age_s": round(process.heartbeat_age_s, 1),
         "connections": process.connections,
         "messages_per_s": round(process.messages_per_s, 1),
+        "notices": list(process.notices),
     }
 
 

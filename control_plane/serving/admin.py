@@ -1,7 +1,7 @@
 """Admin: what the CLI and the console ask. Each method reads as what it does; auditing and errors are around it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -15,6 +15,7 @@ from control_plane.serving.cell_ending import CellEnding
 from control_plane.serving.commands import Commands
 from control_plane.serving.doctor import Doctor, verdict
 from control_plane.serving.lifecycle import Order, WorkspaceLifecycle
+from control_plane.serving.notices import Notices
 from control_plane.serving.refusals import InvalidRequest
 from control_plane.serving.shapes import audit_shape, cell_shape, drain_shape, move_shape, plan_shape, router_shape, workspace_shape
 from control_plane.serving.view import DirectoryView
@@ -43,6 +44,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     on_move: Callable[[], None]
     public_url: str
     version: str
+    notices: Notices = field(default_factory=Notices)
 
     async def CreateWorkspace(self, request: admin_pb2.CreateWorkspaceRequest, context: Context) -> admin_pb2.Workspace:
         async with self.auditor.action(context, "workspace.create", request.name) as made:
@@ -100,7 +102,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
 
     async def ShowCell(self, request: admin_pb2.CellRef, context: Context) -> admin_pb2.Cell:
         async with answering(context, "cell.show"):
-            return cell_shape(await self.registry.cells.require(request.name[:REFERENCE_CHARACTERS_MAX]))
+            return cell_shape(await self.registry.cells.require(request.name[:REFERENCE_CHARACTERS_MAX]), self.notices)
 
     async def ListCells(self, request: admin_pb2.ListCellsRequest, context: Context) -> admin_pb2.ListCellsReply:  # noqa: ARG002
         async with answering(context, "cell.list"):
@@ -130,7 +132,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             return admin_pb2.StatusReply(
                 version=self.version,
                 directory_version=self.view.version,
-                cells=[cell_shape(cell) for cell in await self.registry.cells.list()],
+                cells=[cell_shape(cell, self.notices) for cell in await self.registry.cells.list()],
                 routers=[router_shape(seen) for seen in await self.acknowledgements.everywhere(self.registry)],
                 workspaces=await self.registry.workspaces.count(),
             )

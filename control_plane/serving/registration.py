@@ -11,6 +11,7 @@ from chassis.addresses import HASH_BYTES, PEOPLE_MAX
 from chassis.identity import CellName, ProcessId, WorkspaceId, is_workspace_id
 from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, Report, TransitionRefused
 from control_plane.serving.names import check_cell_name
+from control_plane.serving.notices import Notices
 from control_plane.serving.refusals import InvalidRequest
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
 
@@ -25,8 +26,9 @@ log = structlog.get_logger("control_plane.registration")
 
 
 class RegistrationService(directory_pb2_grpc.RegistrationServicer):
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, notices: Notices | None = None) -> None:
         self._registry = registry
+        self._notices = notices or Notices()
 
     async def Heartbeat(
         self, request: directory_pb2.HeartbeatRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -42,6 +44,7 @@ class RegistrationService(directory_pb2_grpc.RegistrationServicer):
             log.warning("database_away", error=repr(error))
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's database does not answer")
         HEARTBEATS.labels(beat.cell).inc()
+        self._notices.note(beat.cell, beat.process_id, request.notices)
         if changed:
             log.info("cell_process_changed", cell=beat.cell, process=beat.process_id, address=beat.address, draining=beat.draining)
         return directory_pb2.HeartbeatReply(interval_ms=INTERVAL_MS)

@@ -1,9 +1,10 @@
 """Facts of the registry as messages of admin.proto."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from control_plane.moves import Drain, Plan
 from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, Workspace
+from control_plane.serving.notices import Notices
 from protos.admin.v1 import admin_pb2
 
 
@@ -22,7 +23,8 @@ def workspace_shape(row: Workspace, public_url: str, why: str = "", tokens: Mapp
     )
 
 
-def cell_shape(cell: Cell) -> admin_pb2.Cell:
+def cell_shape(cell: Cell, notices: Notices | None = None) -> admin_pb2.Cell:
+    """`notices`: where it is known what its processes want to be known."""
     return admin_pb2.Cell(
         name=cell.name,
         region=cell.region,
@@ -31,7 +33,7 @@ def cell_shape(cell: Cell) -> admin_pb2.Cell:
         load=cell.load,
         dedicated=cell.dedicated,
         capacity_workspaces=cell.capacity_workspaces,
-        processes=[_process(process) for process in cell.processes],
+        processes=[_process(process, notices.of(cell.name, process.process_id) if notices else ()) for process in cell.processes],
         database_bytes=cell.database_bytes,
         healthy=cell.healthy,
     )
@@ -42,7 +44,7 @@ def drain_shape(drain: Drain) -> admin_pb2.Drain:
     return admin_pb2.Drain(cell=drain.cell, state=drain.state, left=drain.left, moving=drain.moving, windows=drain.windows, stuck=stuck)
 
 
-def _process(process: Process) -> admin_pb2.Process:
+def _process(process: Process, notices: Sequence[str]) -> admin_pb2.Process:
     return admin_pb2.Process(
         process_id=process.process_id,
         address=process.address,
@@ -52,6 +54,7 @@ def _process(process: Process) -> admin_pb2.Process:
         heartbeat_age_s=process.heartbeat_age_s,
         connections=process.connections,
         messages_per_s=process.messages_per_s,
+        notices=notices,
     )
 
 
