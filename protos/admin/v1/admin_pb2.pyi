@@ -325,6 +325,7 @@ class Process(_message.Message):
     HEARTBEAT_AGE_S_FIELD_NUMBER: _builtins.int
     CONNECTIONS_FIELD_NUMBER: _builtins.int
     MESSAGES_PER_S_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     process_id: _builtins.str
     address: _builtins.str
     version: _builtins.str
@@ -334,6 +335,10 @@ class Process(_message.Message):
     messages_per_s: _builtins.float
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what its operators should know now"""
+
     def __init__(
         self,
         *,
@@ -345,10 +350,11 @@ class Process(_message.Message):
         heartbeat_age_s: _builtins.float = ...,
         connections: _builtins.int = ...,
         messages_per_s: _builtins.float = ...,
+        notices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "connections", b"connections", "heartbeat_age_s", b"heartbeat_age_s", "messages_per_s", b"messages_per_s", "process_id", b"process_id", "roles", b"roles", "schema_revision", b"schema_revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "connections", b"connections", "heartbeat_age_s", b"heartbeat_age_s", "messages_per_s", b"messages_per_s", "notices", b"notices", "process_id", b"process_id", "roles", b"roles", "schema_revision", b"schema_revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

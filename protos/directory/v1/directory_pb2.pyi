@@ -263,6 +263,7 @@ class HeartbeatRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     SCHEMA_REVISION_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
     cell: _builtins.str
     region: _builtins.str
     version: _builtins.str
@@ -273,6 +274,10 @@ class HeartbeatRequest(_message.Message):
     def endpoint(self) -> Global___Endpoint: ...
     @_builtins.property
     def load(self) -> Global___Load: ...
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what operators should know of it now, in sentences"""
+
     def __init__(
         self,
         *,
@@ -283,10 +288,11 @@ class HeartbeatRequest(_message.Message):
         version: _builtins.str = ...,
         schema_revision: _builtins.str = ...,
         draining: _builtins.bool = ...,
+        notices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "load", b"load"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "load", b"load", "region", b"region", "schema_revision", b"schema_revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
