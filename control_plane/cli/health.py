@@ -25,8 +25,8 @@ def status(as_json: Json = False, home: Home = None) -> None:
     show_facts((*facts, ("version", found.version), ("directory", f"version {found.directory_version}"), ("workspaces", found.workspaces)))
     say("")
     show_cells(found.cells)
-    for cell, notice in sorted({(cell.name, notice) for cell in found.cells for process in cell.processes for notice in process.notices}):
-        say(f"{cell}: {notice}", "yellow")
+    for name, notice in sorted({(cell.name, notice) for cell in found.cells for process in cell.processes for notice in process.notices}):
+        say(f"{name}: {notice}", "yellow")
     say("")
     rows = [(router.router_id, router.address, router.version, router.version >= found.directory_version) for router in found.routers]
     show_table("", ("router", "address", "has applied", "current"), rows)
