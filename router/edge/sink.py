@@ -7,6 +7,7 @@ from typing import TypeGuard
 import structlog
 from prometheus_client import Counter
 
+from chassis.telemetry.tallies import Tally
 from router.edge.connection import WRITE_BYTES_HIGH, Send, Wire
 from router.edge.frames import FrameCache
 from router.edge.passing import Passing
@@ -17,6 +18,7 @@ SLOW = 1013
 NORMAL, ABNORMAL = 1000, 1006
 
 DELIVERED = Counter("waggle_router_socket_messages_out", "Text messages handed to clients' connections")
+_delivered = Tally(DELIVERED)
 SLOW_READERS = Counter("waggle_router_slow_readers", "Sockets closed because the client did not keep up")
 PASSED_OVER = Counter(
     "waggle_router_passing_news_dropped", "Typing and presence not sent to slow readers: said again meanwhile, or too many"
@@ -85,7 +87,7 @@ class Sink:
             self._drop_slow()
             return False
         wire.write_frame(self._frames.of(text))
-        DELIVERED.inc()
+        _delivered.n += 1
         return True
 
     def _enqueue(self, text: str) -> bool:
@@ -153,4 +155,4 @@ class Sink:
     async def _deliver(self, text: str) -> None:
         """Returns when the connection has room again."""
         await self._send({"type": "websocket.send", "text": text})
-        DELIVERED.inc()
+        _delivered.n += 1

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge
 
 from chassis.identity import WorkspaceId
 from chassis.stream import StreamFull
+from chassis.telemetry.tallies import Tally
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward.limits import Limits
 from router.forward.numbering import numbered
@@ -18,7 +19,7 @@ from router.forward.tunnels import Tunnel
 SESSIONS = Gauge("waggle_router_sessions", "Sessions held for clients' sockets.")
 DELIVERED = Counter("waggle_router_delivered_total", "Messages given to sockets.")
 SLOW = Counter("waggle_router_slow_sockets_total", "Sockets closed because they did not keep up.")
-_delivered = DELIVERED.inc
+_delivered = Tally(DELIVERED)
 
 GOING_AWAY, TRY_LATER, APPLICATION = 1001, 1013, 4000
 
@@ -159,7 +160,7 @@ class RoutedSession:
         if self.closed:
             return True
         if not seq:
-            _delivered()
+            _delivered.n += 1
             self.sink.offer(text)
             return True
         if not self._give(text, seq):
@@ -208,7 +209,7 @@ class RoutedSession:
         self._on_homeless(self)
 
     def _give(self, text: str, seq: int) -> bool:
-        _delivered()
+        _delivered.n += 1
         return self.sink.send(numbered(text, seq) if self.numbered and seq else text)
 
     def _settle(self, outcome: Outcome) -> None:

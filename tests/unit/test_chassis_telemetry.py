@@ -11,11 +11,13 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from chassis import telemetry
 from chassis.errors import SettingsError
 from chassis.telemetry.logs import hide_secrets
 from chassis.telemetry.otlp import OpenTelemetry
+from chassis.telemetry.tallies import Tally
 from chassis.telemetry.tracing import Header, use_tracing
 
 ROOT = Path(__file__).parents[2]
@@ -124,3 +126,12 @@ def test_a_bad_traceparent_begins_a_new_trace(spans: InMemorySpanExporter, value
     with telemetry.span("router.request", telemetry.extract([(b"traceparent", value)])):
         pass
     assert [each.parent for each in spans.get_finished_spans()] == [None]
+
+
+def test_a_tally_is_in_its_counter_whenever_it_is_scraped() -> None:
+    registry = CollectorRegistry()
+    tally = Tally(Counter("counted", "Things.", registry=registry), registry)
+    for scraped in (3.0, 6.0, 9.0):
+        for _ in range(3):
+            tally.n += 1
+        assert f"counted_total {scraped}" in generate_latest(registry).decode()
