@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.addresses.planning import plan_report
+from cells.chat.domain.plans.service import require_room_for_member
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.users.errors import AlreadyInTeam, InvalidEmail, UserNotFound, UsersNotFound
 from cells.chat.domain.users.events import user_joined_team
@@ -51,6 +52,7 @@ async def add_user(tx: Transaction, newcomer: Newcomer) -> User:
         email = checked_email(newcomer.email)
         if await users.get_by_email(email):
             raise AlreadyInTeam(f"{email} is in this workspace already")
+        await require_room_for_member(tx)
     user = _user_of(newcomer, await _free_name(users, newcomer), tx.next_ts_us())
     await users.insert(user)
     if user.email is not None:
