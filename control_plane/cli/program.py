@@ -11,6 +11,7 @@ from control_plane.cli.health import doctor, status
 from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
 from control_plane.cli.platforms import down, up
+from control_plane.cli.searches import searches
 
 
 def program() -> typer.Typer:
@@ -31,5 +32,6 @@ def program() -> typer.Typer:
     app.add_typer(tokens, name="token")
     app.add_typer(messages, name="message")
     app.add_typer(plans, name="plan")
+    app.add_typer(searches, name="search")
     app.add_typer(audits, name="audit")
     return app
