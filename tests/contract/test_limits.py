@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.dispatch import Dispatch
 from cells.chat.slack.limits import BUCKETS_MAX, Key, Limits, RateLimited
+from cells.chat.slack.methods import all_methods
 from cells.chat.slack.tiers import ALLOWANCES, EACH_PLACE, Allowance, Tier
 from cells.runtime.bus import Bus, Shared
 from chassis.clock import SystemClock
@@ -90,9 +92,7 @@ async def test_processes_share_what_was_called_and_do_without_redis(tmp_path: Pa
 
 def slowed(acme: Workspace, clock: ManualClock, client: ChatClient) -> ChatClient:
     """The client, in a process that limits."""
-    app = acme.workload.app
-    assert isinstance(app, Dispatch)
-    return ChatClient(Dispatch(app._methods, app._bearers, clock, Limits(clock, 1)), acme.tenant, client.token)
+    return ChatClient(Dispatch(all_methods(), Bearers(clock), clock, Limits(clock, 1)), acme.tenant, client.token)
 
 
 @pytest.mark.anyio

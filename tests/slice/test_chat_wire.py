@@ -88,6 +88,9 @@ async def test_arguments(cell_database: FreshDatabase) -> None:
         missing = await acme.owner.call("chat.postMessage", text="x")
         assert missing["error"] == "invalid_arguments"
         assert missing["response_metadata"]["messages"] == ["[ERROR] missing required field: channel"]
+        for length in ("many", {}, "9" * 40):
+            unread = (await acme.owner.json("files.getUploadURLExternal", {"filename": "a.txt", "length": length})).json
+            assert unread["response_metadata"]["messages"] == ["[ERROR] unreadable required field: length"], length
         for number, flag in enumerate(("1", "true", "True", True, 1)):
             created = (await acme.owner.json("conversations.create", {"name": f"p{number}", "is_private": flag})).json
             assert created["channel"]["is_private"], flag

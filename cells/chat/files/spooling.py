@@ -23,6 +23,7 @@ from cells.runtime.workload import TENANT_KEY, ASGIApp, Receive, Scope, Send, Te
 PATH = "/api/files.upload"
 PURPOSE = "spooled"
 SCOPE = "files:write"
+_HEADERS = [(b"x-oauth-scopes", b""), (b"x-accepted-oauth-scopes", SCOPE.encode())]
 _FORM = b"application/x-www-form-urlencoded"
 
 
@@ -38,8 +39,8 @@ class Spooling:
         content_type = header(scope["headers"], b"content-type")
         if scope["path"].rstrip("/") != PATH or not content_type.lower().startswith("multipart/form-data"):
             return await self._app(scope, receive, send)
-        form = Form(content_type)
         try:
+            form = Form(content_type)
             given = await self._spool(scope, form, _pieces(form, body_of(receive)))
         except ClientGone:
             return None
@@ -109,7 +110,7 @@ async def _bytes_of(pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:
 
 
 async def _refuse(send: Send, error: str) -> None:
-    return await answer(send, 200, f'{{"ok":false,"error":"{error}"}}', None, b"application/json; charset=utf-8")
+    return await answer(send, 200, f'{{"ok":false,"error":"{error}"}}', _HEADERS, b"application/json; charset=utf-8")
 
 
 def _with_form(scope: Scope) -> Scope:

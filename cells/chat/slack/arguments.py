@@ -53,6 +53,8 @@ class Reader(Generic[A]):
                 continue
             if value is not _ABSENT:
                 values[field.name] = value
+            elif field.required:
+                wrong.append(f"unreadable required field: {field.name}")
         if wrong:
             raise InvalidArguments(*wrong)
         return self._struct(**values)
