@@ -260,3 +260,8 @@ async def test_attachments_are_listed_by_workspace_and_written_whole(tmp_path: P
         await kept.write("T1/F1/a", cut())
     assert await kept.size("T1/F1/a") is None
     assert await kept.place() == await kept.place() != await other.place()
+    left = tmp_path / "a" / "T1" / "F1" / "a#1"  # of a writer that was killed
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    await kept.store.remove("T1/F1/a")
+    assert not left.exists()

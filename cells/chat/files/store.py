@@ -4,9 +4,10 @@ A body passes in parts: at most PART_BYTES x PARTS_TOGETHER of it are in memory,
 """
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -48,15 +49,19 @@ class ObjectStore:
         self.url = url
         self.redirects = redirects
 
-    def writing(
-        self, key: str, mimetype: str = "application/octet-stream", shown: str = "attachment"
-    ) -> AbstractAsyncContextManager[Writer]:
-        """The object is there once the block ends; where it raises, nothing is. `shown`: how a bucket hands it out by itself."""
+    @asynccontextmanager
+    async def writing(self, key: str, mimetype: str = "application/octet-stream", shown: str = "attachment") -> AsyncIterator[Writer]:
+        """The object is there, and survives a power cut, once the block ends; where it raises, nothing is.
+
+        `shown`: how a bucket hands it out by itself."""
         attributes = {"Content-Type": mimetype, "Content-Disposition": shown} if self._folder is None else None
         opened: Any = obstore.open_writer_async(
             self._store, key, buffer_size=PART_BYTES, max_concurrency=PARTS_TOGETHER, attributes=attributes
         )
-        return opened  # type: ignore[no-any-return]
+        async with opened as writer:
+            yield writer
+        if self._folder is not None:
+            await asyncio.to_thread(_to_disk, self._folder / key)
 
     async def put(self, key: str, data: bytes, mimetype: str) -> None:
         async with self.writing(key, mimetype) as writer:
@@ -104,6 +109,16 @@ class ObjectStore:
     async def sign(self, key: str) -> str:
         """An address of the store itself, good for SIGNED_S, for whoever holds it."""
         return str(await obstore.sign_async(self._store, "GET", key, timedelta(seconds=SIGNED_S)))
+
+
+def _to_disk(path: Path) -> None:
+    """obstore leaves that to the system; an answer given here is kept."""
+    for place in (path, path.parent):
+        opened = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _sweep(path: Path) -> None:
