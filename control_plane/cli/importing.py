@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from control_plane.cli.archives.batches import batches
+from control_plane.cli.archives.batches import batches, stretches, uploads
 from control_plane.cli.archives.opening import Archive
 from control_plane.cli.asking import Admin
 from control_plane.cli.carrying import again_and_again, exchange
@@ -66,11 +66,16 @@ class Carrier:
         return self.outcome
 
     async def _parts(self, standing: "asyncio.Future[tuple[int, int]]", room: asyncio.Semaphore) -> AsyncIterator[bytes]:
-        begin = exchange_pb2.Begin(import_id=self.archive.fingerprint, name=self.archive.path.name)
+        held = [stretch.folder for stretch in stretches(self.archive) if stretch.kind == "uploads"]
+        begin = exchange_pb2.Begin(import_id=self.archive.fingerprint, name=self.archive.path.name, uploads=held)
         yield exchange_pb2.ImportPart(begin=begin).SerializeToString()
-        for batch in batches(self.archive, await standing):
+        place = await standing
+        for batch in batches(self.archive, place):
             await room.acquire()
             yield exchange_pb2.ImportPart(batch=batch).SerializeToString()
+        for upload in uploads(self.archive, place):
+            await room.acquire()
+            yield exchange_pb2.ImportPart(upload=upload).SerializeToString()
         yield exchange_pb2.ImportPart(finish=exchange_pb2.Finish()).SerializeToString()
 
     def _keep(self, answer: exchange_pb2.ImportAnswer) -> None:

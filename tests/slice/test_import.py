@@ -11,11 +11,11 @@ from typing import Any
 import anyio
 import pytest
 
-from control_plane.cli.archives.batches import ITEMS_MAX, batches
+from control_plane.cli.archives.batches import ITEMS_MAX, batches, stretches, uploads
 from control_plane.cli.archives.opening import open_archive
 from control_plane.cli.exporting import Exported, Filling
 from protos.exchange.v1 import exchange_pb2
-from tests.harness.chat import Chat, ChatClient, Workspace, a_chat
+from tests.harness.chat import Chat, ChatClient, Workspace, a_chat, exchange
 from tests.harness.databases import FreshDatabase
 from tests.harness.exports import DERIVED, Expected, Face, an_export, day_of
 
@@ -35,12 +35,15 @@ async def bring_in(workspace: Workspace, path: Path, *, batches_max: int | None 
         place: list[tuple[int, int]] = []
 
         async def parts() -> AsyncIterator[bytes]:
-            begin = exchange_pb2.Begin(import_id=archive.fingerprint, name=path.name)
+            held = [stretch.folder for stretch in stretches(archive) if stretch.kind == "uploads"]
+            begin = exchange_pb2.Begin(import_id=archive.fingerprint, name=path.name, uploads=held)
             yield exchange_pb2.ImportPart(begin=begin).SerializeToString()
             for number, batch in enumerate(batches(archive, place[0])):
                 if number == batches_max:
                     raise Stopped
                 yield exchange_pb2.ImportPart(batch=batch).SerializeToString()
+            for upload in uploads(archive, place[0]):
+                yield exchange_pb2.ImportPart(upload=upload).SerializeToString()
             yield exchange_pb2.ImportPart(finish=exchange_pb2.Finish()).SerializeToString()
 
         async for body in workspace.workload.exchanges["workspace.import"](workspace.tenant, parts()):
@@ -204,12 +207,28 @@ async def test_what_goes_out_comes_in_again_elsewhere_and_is_equal(cell_database
     async with a_chat(cell_database) as chat:
         acme, elsewhere = await chat.found("acme"), await chat.found("elsewhere")
         await bring_in(acme, path)
+        await acme.owner.call("conversations.join", channel="C0DEV00000")
+        content = "what a file says\n" * 40_000
+        sent = await acme.owner.call("files.upload", content=content, filename="notes.txt", channels="C0DEV00000")
         went = await take_out(acme, out)
         came, _ = await bring_in(elsewhere, out)
+        await assert_file(elsewhere, sent["file"]["id"], content)
+        assert came["file_contents"] == went["files"] == 1
         assert came["replies"] == went["replies"]
         await assert_equal(elsewhere, expected, await channel_ids(elsewhere, expected))
         assert await take_out(elsewhere, again) | {"users": 0} == went | {"users": 0}
     assert_a_slack_export(out, expected)
+
+
+async def assert_file(workspace: Workspace, file_id: str, content: str) -> None:
+    token = await workspace.command("token.create", user="U0PERSON00")
+    reader = workspace.client(token["token"])
+    face = (await reader.call("files.info", file=file_id))["file"]
+    assert (face["name"], face["size"], face["channels"]) == ("notes.txt", len(content), ["C0DEV00000"])
+    path = face["url_private"].removeprefix("http://chat.test:8080")
+    headers = [(b"host", b"chat.test:8080"), (b"authorization", f"Bearer {reader.token}".encode())]
+    reply = await exchange(workspace.workload.app, workspace.tenant, "GET", path, b"", headers, b"")
+    assert (reply.status, reply.body.decode()) == (200, content)
 
 
 def assert_a_slack_export(path: Path, expected: Expected) -> None:

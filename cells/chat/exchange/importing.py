@@ -9,7 +9,9 @@ from cells.chat.domain.imports.past import Past
 from cells.chat.domain.imports.repository import Imports
 from cells.chat.domain.imports.standing import Import
 from cells.chat.exchange.batches import Batch, read_batch
+from cells.chat.exchange.receiving import Receiving
 from cells.chat.exchange.storing import BeginImport, FinishImport, StoreBatch
+from cells.chat.files.intake import Intake
 from cells.runtime.workload import Tenant
 from protos.exchange.v1 import exchange_pb2
 
@@ -17,22 +19,32 @@ NAME_LENGTH_MAX = 200
 IMPORT_ID_LENGTH = 64
 
 
-async def import_archive(tenant: Tenant, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def import_archive(intake: Intake, tenant: Tenant, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """One part at a time is in memory. Raises BadArchivePart, ImportElsewhere, NotExecuted; what was answered is stored."""
-    standing = await tenant.commit(_beginning(_part(await anext(parts, b""))))
-    known = await _known(tenant)
+    begin = _part(await anext(parts, b"")).begin
+    standing, uploads = await tenant.commit(_beginning(begin)), frozenset(begin.uploads)
+    known, receiving = await _known(tenant), Receiving(tenant, intake)
     yield _answer(standing)
-    async for sent in parts:
-        part = _part(sent)
-        if part.WhichOneof("what") == "finish":
-            standing = await tenant.commit(FinishImport(standing.import_id))
-            async for page in _told(tenant, standing):
-                yield page
-            return
-        batch = read_batch(part.batch, standing.mapping)
-        standing = await tenant.commit(StoreBatch(standing.import_id, batch, known))
-        known = _grown(known, batch)
-        yield _answer(standing)
+    try:
+        async for sent in parts:
+            part = _part(sent)
+            match part.WhichOneof("what"):
+                case "batch":
+                    batch = read_batch(part.batch, standing.mapping)
+                    standing = await tenant.commit(StoreBatch(standing.import_id, batch, known, uploads))
+                    known = _grown(known, batch)
+                case "upload":
+                    standing = await receiving.take(standing.import_id, part.upload) or standing
+                case "finish":
+                    standing = await tenant.commit(FinishImport(standing.import_id))
+                    async for page in _told(tenant, standing):
+                        yield page
+                    return
+                case _:
+                    raise BadArchivePart("a part of an import is a batch, a piece of a file, or the end")
+            yield _answer(standing)
+    finally:
+        await receiving.abandon()
 
 
 def _part(sent: bytes) -> exchange_pb2.ImportPart:
@@ -42,8 +54,7 @@ def _part(sent: bytes) -> exchange_pb2.ImportPart:
         raise BadArchivePart("a part of an import cannot be read") from error
 
 
-def _beginning(part: exchange_pb2.ImportPart) -> BeginImport:
-    begin = part.begin
+def _beginning(begin: exchange_pb2.Begin) -> BeginImport:
     if len(begin.import_id) != IMPORT_ID_LENGTH or not begin.import_id.isalnum():
         raise BadArchivePart("an import is named by the archive's SHA-256")
     return BeginImport(begin.import_id, begin.name[:NAME_LENGTH_MAX].replace("\x00", ""))

@@ -50,7 +50,7 @@ class PastMessage:
     reactions: tuple[PastReaction, ...]
     profile: dict[str, Any] | None
     """What the export says of its author beside users.json."""
-    files: int
+    file_ids: tuple[str, ...]
 
     @property
     def people(self) -> set[str]:
@@ -175,17 +175,17 @@ def _reactions_of(fields: Fields, channel_id: str, ts_us: int, what: str, notes:
     return tuple(found.values())
 
 
-def _check_files(fields: Fields, what: str, notes: list[Note]) -> int:
-    """How many it refers to. What is no file is taken out; of one without content only its name comes along."""
+def _check_files(fields: Fields, what: str, notes: list[Note]) -> tuple[str, ...]:
+    """Ids of those it refers to. What is no file is taken out; of one without content only its name comes along."""
     raw = fields.get("files")
     if raw is None:
-        return 0
+        return ()
     try:
         given = _list(raw)
     except msgspec.DecodeError:
         notes.append(Note("file", what, "its files are no list"))
         del fields["files"]
-        return 0
+        return ()
     kept = [file for file in given if isinstance(file, dict) and isinstance(file.get("id"), str)]
     if len(kept) < len(given):
         notes.append(Note("file", what, f"{len(given) - len(kept)} of its files have no id"))
@@ -194,7 +194,7 @@ def _check_files(fields: Fields, what: str, notes: list[Note]) -> int:
     notes.extend(
         Note("file", f"{what} {file['id']}", f"no content in the export ({file.get('mode') or 'no url_private'})") for file in bare
     )
-    return len(kept)
+    return tuple(file["id"] for file in kept)
 
 
 def _profile_of(fields: Fields) -> dict[str, Any] | None:

@@ -37,18 +37,18 @@ class StoreBatch:
     batch: Batch
     known: frozenset[str] = field(repr=False)
     """Users that are surely here."""
+    uploads: frozenset[str] = field(repr=False, default=frozenset())
+    """Files whose content the archive has."""
 
     async def apply(self, tx: Transaction) -> Import:
-        standing = await _require(tx, self.import_id)
-        if standing.place != self.batch.start or standing.finished_us:
-            raise ImportElsewhere(f"it stands at {standing.place}, not at {self.batch.start}")
+        standing = await require_at(tx, self.import_id, self.batch.start)
         tally = Tally(dict(standing.counts), standing.mapping, list(self.batch.notes))
         mapped = tally.mapped
         await store_users(tx, self.batch.users, tally)
         await store_strangers(tx, self.batch, self.known, tally)
         await store_rooms(tx, self.batch.rooms, tally)
-        await store_messages(tx, self.batch.messages, tally)
-        return await _keep(tx, replace(standing, place=self.batch.end), tally, remapped=tally.mapped > mapped)
+        await store_messages(tx, self.batch.messages, self.uploads, tally)
+        return await keep(tx, replace(standing, place=self.batch.end), tally, remapped=tally.mapped > mapped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,15 @@ class FinishImport:
         for channel_id, ts_us in await Past(tx.connection, tx.scope).remove_loose_pins():
             tally.counts["pins"] = tally.counts.get("pins", 1) - 1
             tally.note("pin", f"{channel_id} {show_ts(ts_us)}", "its message is not in the export")
-        return await _keep(tx, replace(standing, finished_us=tx.next_ts_us()), tally)
+        return await keep(tx, replace(standing, finished_us=tx.next_ts_us()), tally)
+
+
+async def require_at(tx: Transaction, import_id: str, start: Place) -> Import:
+    """Raises ImportElsewhere where somebody else has taken it further."""
+    standing = await _require(tx, import_id)
+    if standing.place != start or standing.finished_us:
+        raise ImportElsewhere(f"it stands at {standing.place}, not at {start}")
+    return standing
 
 
 async def _require(tx: Transaction, import_id: str) -> Import:
@@ -73,7 +81,7 @@ async def _require(tx: Transaction, import_id: str) -> Import:
     return standing
 
 
-async def _keep(tx: Transaction, standing: Import, tally: Tally, *, remapped: bool = False) -> Import:
+async def keep(tx: Transaction, standing: Import, tally: Tally, *, remapped: bool = False) -> Import:
     imports = Imports(tx.connection, tx.scope)
     if tally.notes:
         await imports.add_notes(standing.import_id, standing.notes, [_bounded(note) for note in tally.notes])

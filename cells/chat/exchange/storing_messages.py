@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from cells.chat.domain.files.file import FileId, Share
+from cells.chat.domain.files.repository import Shares
 from cells.chat.domain.imports.events import history_changed
 from cells.chat.domain.imports.past import GONE, Key, Past
 from cells.chat.domain.mentions.parsing import mentions_of
@@ -16,7 +18,8 @@ from cells.runtime.log import Transaction
 from chassis.identity import ChannelId, UserId
 
 
-async def store_messages(tx: Transaction, given: Sequence[PastMessage], tally: Tally) -> None:
+async def store_messages(tx: Transaction, given: Sequence[PastMessage], uploads: frozenset[str], tally: Tally) -> None:
+    """`uploads`: files whose content follows."""
     now_us = tx.next_ts_us()
     fresh = _each_once(given, now_us, tally)
     if not fresh:
@@ -29,6 +32,7 @@ async def store_messages(tx: Transaction, given: Sequence[PastMessage], tally: T
     kept = [past_message for key, past_message in fresh.items() if key in stored]
     await _store_reactions(past, kept, tally)
     await _store_mentions(tx, [past_message.message for past_message in kept])
+    await _store_shares(tx, kept, uploads)
     await _tell(tx, past, [message for message in messages if (message.channel_id, message.ts_us) in stored], now_us)
     _count(kept, tally)
 
@@ -95,6 +99,17 @@ async def _store_mentions(tx: Transaction, messages: Sequence[Message]) -> None:
         await Mentions(tx.connection, tx.scope).insert(called)
 
 
+async def _store_shares(tx: Transaction, kept: Sequence[PastMessage], uploads: frozenset[str]) -> None:
+    shares = [
+        Share(FileId(file_id), m.channel_id, m.ts_us, m.thread_us, m.user_id)
+        for m, file_ids in ((each.message, each.file_ids) for each in kept)
+        for file_id in dict.fromkeys(file_ids)
+        if file_id in uploads
+    ]
+    if shares:
+        await Shares(tx.connection, tx.scope).insert(shares)
+
+
 async def _tell(tx: Transaction, past: Past, stored: Sequence[Message], now_us: int) -> None:
     """One event a channel, however many messages: followers read the stretch again."""
     stretches: dict[str, tuple[int, int]] = {}
@@ -114,5 +129,5 @@ def _count(kept: Sequence[PastMessage], tally: Tally) -> None:
     counted: Counter[str] = Counter()
     for each in kept:
         counted["replies" if each.message.thread_us is not None else "messages"] += 1
-        counted["files"] += each.files
+        counted["files"] += len(each.file_ids)
     tally.add(counted)

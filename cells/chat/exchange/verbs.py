@@ -5,10 +5,10 @@ from functools import partial
 
 from cells.chat.exchange.exporting import export_archive
 from cells.chat.exchange.importing import import_archive
-from cells.chat.files.store import ObjectStore
+from cells.chat.files.intake import Intake
 from cells.runtime.workload import Exchange
 
 
-def exchanges(store: ObjectStore) -> Mapping[str, Exchange]:
-    """`store` is where files lie."""
-    return {"workspace.import": import_archive, "workspace.export": partial(export_archive, store)}
+def exchanges(intake: Intake) -> Mapping[str, Exchange]:
+    """`intake` takes files, and knows where they lie."""
+    return {"workspace.import": partial(import_archive, intake), "workspace.export": partial(export_archive, intake.store)}

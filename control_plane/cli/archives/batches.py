@@ -1,4 +1,4 @@
-"""An export in batches, from any place on: people, then conversations, then what was said, each folder day by day."""
+"""An export in batches, from any place on: people, then conversations, then what was said, folder by folder, then files."""
 
 import re
 import zipfile
@@ -13,6 +13,8 @@ from protos.exchange.v1 import exchange_pb2
 KINDS = ("users", "channels", "groups", "mpims", "dms")
 ITEMS_MAX = {"users": 100, "channels": 50, "groups": 50, "mpims": 100, "dms": 200, "messages": 1_000}
 BATCH_BYTES_MAX = 1 << 20
+PIECE_BYTES = 256 << 10
+_UPLOAD = re.compile(r"__uploads/(?P<id>F[A-Z0-9]{4,30})/[^/]+")
 _DAY = re.compile(r"(?P<folder>[^/]+)/[^/]*\.json")
 
 
@@ -22,6 +24,7 @@ class Stretch:
 
     kind: str
     folder: str
+    """Of an upload: its file's id."""
     entry: Entry
 
 
@@ -38,7 +41,8 @@ def stretches(archive: Archive) -> list[Stretch]:
         day = _DAY.fullmatch(name)
         if day:
             found.append(Stretch("messages", day["folder"], archive.entries[name]))
-    return found
+    uploads = [(name, upload["id"]) for name in sorted(archive.entries) if (upload := _UPLOAD.fullmatch(name))]
+    return found + [Stretch("uploads", file_id, archive.entries[name]) for name, file_id in uploads]
 
 
 def passed_over(archive: Archive) -> list[exchange_pb2.Note]:
@@ -86,7 +90,8 @@ def batches(archive: Archive, start: tuple[int, int]) -> Iterator[exchange_pb2.B
     filling = _Open(start)
     if start == (0, 0):
         filling.notes.extend(passed_over(archive))
-    for number in range(start[0], len(plan)):
+    said = sum(stretch.kind != "uploads" for stretch in plan)
+    for number in range(start[0], said):
         stretch, line = plan[number], start[1] if number == start[0] else 0
         if filling.slices and filling.kind != stretch.kind:
             yield filling.closed((number, 0))
@@ -97,8 +102,28 @@ def batches(archive: Archive, start: tuple[int, int]) -> Iterator[exchange_pb2.B
             if filling.is_full():
                 yield filling.closed((number, line))
                 filling = _Open((number, line))
-    if filling.start < (len(plan), 0):
-        yield filling.closed((len(plan), 0))
+    if filling.start < (said, 0):
+        yield filling.closed((said, 0))
+
+
+def uploads(archive: Archive, start: tuple[int, int]) -> Iterator[exchange_pb2.Upload]:
+    """Contents of files from (entry, 0) on, in pieces."""
+    plan = stretches(archive)
+    for number in range(start[0], len(plan)):
+        if plan[number].kind == "uploads":
+            yield from _pieces(archive, plan[number], number)
+
+
+def _pieces(archive: Archive, stretch: Stretch, number: int) -> Iterator[exchange_pb2.Upload]:
+    name = stretch.entry.name.rpartition("/")[2]
+    with archive.zip.open(stretch.entry.info) as file:
+        piece = file.read(PIECE_BYTES)
+        while following := file.read(PIECE_BYTES):
+            yield exchange_pb2.Upload(file_id=stretch.folder, name=name, body=piece)
+            piece = following
+    last = exchange_pb2.Upload(file_id=stretch.folder, name=name, body=piece, last=True, to=_place((number + 1, 0)))
+    getattr(last, "from").CopyFrom(_place((number, 0)))
+    yield last
 
 
 def _items(archive: Archive, stretch: Stretch, skipped: int, filling: _Open) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/exchange/v1/exchange.proto\x12\x12protos.exchange.v1\"$\n\x05Place\x12\r\n\x05\x65ntry\x18\x01 \x01(\r\x12\x0c\n\x04line\x18\x02 \x01(\r\"/\n\x04Note\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t\"P\n\x05Slice\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x66older\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\r\x12\r\n\x05items\x18\x05 \x03(\x0c\"(\n\x05\x42\x65gin\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\xab\x01\n\x05\x42\x61tch\x12\'\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12%\n\x02to\x18\x02 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12)\n\x06slices\x18\x03 \x03(\x0b\x32\x19.protos.exchange.v1.Slice\x12\'\n\x05notes\x18\x04 \x03(\x0b\x32\x18.protos.exchange.v1.Note\"\x08\n\x06\x46inish\"\x9a\x01\n\nImportPart\x12*\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.BeginH\x00\x12*\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x19.protos.exchange.v1.BatchH\x00\x12,\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x1a.protos.exchange.v1.FinishH\x00\x42\x06\n\x04what\"\xe0\x01\n\x0cImportAnswer\x12(\n\x05place\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12<\n\x06\x63ounts\x18\x02 \x03(\x0b\x32,.protos.exchange.v1.ImportAnswer.CountsEntry\x12\'\n\x05notes\x18\x03 \x03(\x0b\x32\x18.protos.exchange.v1.Note\x12\x10\n\x08\x66inished\x18\x04 \x01(\x08\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"3\n\x0c\x45xportWanted\x12\x15\n\rwithout_files\x18\x01 \x01(\x08\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\"\xbe\x01\n\x0b\x45xportPiece\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12;\n\x06\x63ounts\x18\x03 \x03(\x0b\x32+.protos.exchange.v1.ExportPiece.CountsEntry\x12\'\n\x05notes\x18\x04 \x03(\x0b\x32\x18.protos.exchange.v1.Note\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"?\n\x0c\x45xportAnswer\x12/\n\x06pieces\x18\x01 \x03(\x0b\x32\x1f.protos.exchange.v1.ExportPieceb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/exchange/v1/exchange.proto\x12\x12protos.exchange.v1\"$\n\x05Place\x12\r\n\x05\x65ntry\x18\x01 \x01(\r\x12\x0c\n\x04line\x18\x02 \x01(\r\"/\n\x04Note\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t\"P\n\x05Slice\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x66older\x18\x02 \x01(\t\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\r\x12\r\n\x05items\x18\x05 \x03(\x0c\"9\n\x05\x42\x65gin\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07uploads\x18\x03 \x03(\t\"\xab\x01\n\x05\x42\x61tch\x12\'\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12%\n\x02to\x18\x02 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12)\n\x06slices\x18\x03 \x03(\x0b\x32\x19.protos.exchange.v1.Slice\x12\'\n\x05notes\x18\x04 \x03(\x0b\x32\x18.protos.exchange.v1.Note\"\x93\x01\n\x06Upload\x12\'\n\x04\x66rom\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12%\n\x02to\x18\x02 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12\x0f\n\x07\x66ile_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x0c\n\x04last\x18\x06 \x01(\x08\"\x08\n\x06\x46inish\"\xc8\x01\n\nImportPart\x12*\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.BeginH\x00\x12*\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x19.protos.exchange.v1.BatchH\x00\x12,\n\x06upload\x18\x04 \x01(\x0b\x32\x1a.protos.exchange.v1.UploadH\x00\x12,\n\x06\x66inish\x18\x03 \x01(\x0b\x32\x1a.protos.exchange.v1.FinishH\x00\x42\x06\n\x04what\"\xe0\x01\n\x0cImportAnswer\x12(\n\x05place\x18\x01 \x01(\x0b\x32\x19.protos.exchange.v1.Place\x12<\n\x06\x63ounts\x18\x02 \x03(\x0b\x32,.protos.exchange.v1.ImportAnswer.CountsEntry\x12\'\n\x05notes\x18\x03 \x03(\x0b\x32\x18.protos.exchange.v1.Note\x12\x10\n\x08\x66inished\x18\x04 \x01(\x08\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"3\n\x0c\x45xportWanted\x12\x15\n\rwithout_files\x18\x01 \x01(\x08\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\"\xbe\x01\n\x0b\x45xportPiece\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12;\n\x06\x63ounts\x18\x03 \x03(\x0b\x32+.protos.exchange.v1.ExportPiece.CountsEntry\x12\'\n\x05notes\x18\x04 \x03(\x0b\x32\x18.protos.exchange.v1.Note\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"?\n\x0c\x45xportAnswer\x12/\n\x06pieces\x18\x01 \x03(\x0b\x32\x1f.protos.exchange.v1.ExportPieceb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,23 +42,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SLICE']._serialized_start=144
   _globals['_SLICE']._serialized_end=224
   _globals['_BEGIN']._serialized_start=226
-  _globals['_BEGIN']._serialized_end=266
-  _globals['_BATCH']._serialized_start=269
-  _globals['_BATCH']._serialized_end=440
-  _globals['_FINISH']._serialized_start=442
-  _globals['_FINISH']._serialized_end=450
-  _globals['_IMPORTPART']._serialized_start=453
-  _globals['_IMPORTPART']._serialized_end=607
-  _globals['_IMPORTANSWER']._serialized_start=610
-  _globals['_IMPORTANSWER']._serialized_end=834
-  _globals['_IMPORTANSWER_COUNTSENTRY']._serialized_start=789
-  _globals['_IMPORTANSWER_COUNTSENTRY']._serialized_end=834
-  _globals['_EXPORTWANTED']._serialized_start=836
-  _globals['_EXPORTWANTED']._serialized_end=887
-  _globals['_EXPORTPIECE']._serialized_start=890
-  _globals['_EXPORTPIECE']._serialized_end=1080
-  _globals['_EXPORTPIECE_COUNTSENTRY']._serialized_start=789
-  _globals['_EXPORTPIECE_COUNTSENTRY']._serialized_end=834
-  _globals['_EXPORTANSWER']._serialized_start=1082
-  _globals['_EXPORTANSWER']._serialized_end=1145
+  _globals['_BEGIN']._serialized_end=283
+  _globals['_BATCH']._serialized_start=286
+  _globals['_BATCH']._serialized_end=457
+  _globals['_UPLOAD']._serialized_start=460
+  _globals['_UPLOAD']._serialized_end=607
+  _globals['_FINISH']._serialized_start=609
+  _globals['_FINISH']._serialized_end=617
+  _globals['_IMPORTPART']._serialized_start=620
+  _globals['_IMPORTPART']._serialized_end=820
+  _globals['_IMPORTANSWER']._serialized_start=823
+  _globals['_IMPORTANSWER']._serialized_end=1047
+  _globals['_IMPORTANSWER_COUNTSENTRY']._serialized_start=1002
+  _globals['_IMPORTANSWER_COUNTSENTRY']._serialized_end=1047
+  _globals['_EXPORTWANTED']._serialized_start=1049
+  _globals['_EXPORTWANTED']._serialized_end=1100
+  _globals['_EXPORTPIECE']._serialized_start=1103
+  _globals['_EXPORTPIECE']._serialized_end=1293
+  _globals['_EXPORTPIECE_COUNTSENTRY']._serialized_start=1002
+  _globals['_EXPORTPIECE_COUNTSENTRY']._serialized_end=1047
+  _globals['_EXPORTANSWER']._serialized_start=1295
+  _globals['_EXPORTANSWER']._serialized_end=1358
 # @@protoc_insertion_point(module_scope)

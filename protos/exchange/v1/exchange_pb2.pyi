@@ -114,18 +114,24 @@ class Begin(_message.Message):
 
     IMPORT_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    UPLOADS_FIELD_NUMBER: _builtins.int
     import_id: _builtins.str
     """of the archive: the same for the same bytes"""
     name: _builtins.str
+    @_builtins.property
+    def uploads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ids of files whose content the archive has"""
+
     def __init__(
         self,
         *,
         import_id: _builtins.str = ...,
         name: _builtins.str = ...,
+        uploads: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_id", b"import_id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_id", b"import_id", "name", b"name", "uploads", b"uploads"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,6 +169,43 @@ class Batch(_message.Message):
 Global___Batch: _TypeAlias = Batch  # noqa: Y015
 
 @_typing.final
+class Upload(_message.Message):
+    """A piece of a file's content; the pieces of one file follow one another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    file_id: _builtins.str
+    name: _builtins.str
+    body: _builtins.bytes
+    last: _builtins.bool
+    @_builtins.property
+    def to(self) -> Global___Place:
+        """in the last piece"""
+
+    def __init__(
+        self,
+        *,
+        to: Global___Place | None = ...,
+        file_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "to", b"to"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "file_id", b"file_id", "from", b"from", "last", b"last", "name", b"name", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Upload: _TypeAlias = Upload  # noqa: Y015
+
+@_typing.final
 class Finish(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -183,6 +226,7 @@ class ImportPart(_message.Message):
 
     BEGIN_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    UPLOAD_FIELD_NUMBER: _builtins.int
     FINISH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def begin(self) -> Global___Begin:
@@ -193,6 +237,10 @@ class ImportPart(_message.Message):
         """answered when it is committed"""
 
     @_builtins.property
+    def upload(self) -> Global___Upload:
+        """answered when it is taken"""
+
+    @_builtins.property
     def finish(self) -> Global___Finish:
         """last; answered with every note, the last answer has `finished`"""
 
@@ -201,13 +249,14 @@ class ImportPart(_message.Message):
         *,
         begin: Global___Begin | None = ...,
         batch: Global___Batch | None = ...,
+        upload: Global___Upload | None = ...,
         finish: Global___Finish | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "begin", b"begin", "finish", b"finish", "what", b"what"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "begin", b"begin", "finish", b"finish", "upload", b"upload", "what", b"what"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "begin", b"begin", "finish", b"finish", "what", b"what"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "begin", b"begin", "finish", b"finish", "upload", b"upload", "what", b"what"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["begin", "batch", "finish"]  # noqa: Y015
+    _WhichOneofReturnType_what: _TypeAlias = _typing.Literal["begin", "batch", "upload", "finish"]  # noqa: Y015
     _WhichOneofArgType_what: _TypeAlias = _typing.Literal["what", b"what"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_what) -> _WhichOneofReturnType_what | None: ...
 
