@@ -85,7 +85,7 @@ def chat(
         app=GraphQL(PhotoDoor(Archives(kept.before(api, bearers.require))), bearers.require, presences, clock),
         commands={**commands(bearers, guard), **people_commands(people, clock), **searching.commands},
         admit=admit_workspace,
-        exchanges=exchanges(kept.store),
+        exchanges=exchanges(kept.intake),
         sessions=RtmSessions(clock, once, presences, watching),
         attendance=presences,
         lifespan=lifespan,
