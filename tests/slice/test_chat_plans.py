@@ -17,6 +17,7 @@ from cells.chat.domain.bookmarks import repository as bookmarks
 from cells.chat.domain.channels import repository as channels
 from cells.chat.domain.members import repository as members
 from cells.chat.domain.mentions.parsing import EVERYONE_TARGETS
+from cells.chat.domain.messages import hanging_repository
 from cells.chat.domain.messages import repository as messages
 from cells.chat.domain.pins import repository as pins
 from cells.chat.domain.reactions import repository as reactions
@@ -149,7 +150,8 @@ QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "a thread": (messages._REPLIES, {"c": BIG, "thread": 5, "oldest": 0, "latest": 1 << 62, "n": 100}),
     "what hangs under a page": (messages._THREADS, {"c": BIG, "ts": [5, 6], "first": 5}),
     "what hangs under deleted ones": (messages._HANGING, {"c": BIG, "ts": [5, 6], "first": 5}),
-    "reactions of a page": (reactions._OF, {"c": BIG, "ts": [5, 6]}),
+    "reactions of a message": (reactions._OF, {"c": BIG, "ts": [5, 6]}),
+    "all that is shown with a page": (hanging_repository._HANGING, {"c": BIG, "ts": [5, 6], "roots": [5, 6], "first": 5}),
     "what somebody reacted to": (reactions._OF_USER, {"whose": ME, "u": ME, "n": 100, "skip": 0}),
     "a message's versions": (versions._OF, {"c": BIG, "ts": 1, "n": 100}),
     "one's scheduled messages": (

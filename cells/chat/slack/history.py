@@ -12,10 +12,9 @@ from cells.chat.domain.channels.errors import ChannelNotFound, NotInChannel
 from cells.chat.domain.channels.service import require_standing
 from cells.chat.domain.files.hydrating import hydrate
 from cells.chat.domain.messages.errors import ThreadNotFound
-from cells.chat.domain.messages.message import Message, Thread
+from cells.chat.domain.messages.hanging_repository import hanging
+from cells.chat.domain.messages.message import Message
 from cells.chat.domain.messages.repository import Messages, Window
-from cells.chat.domain.pins.repository import Pins
-from cells.chat.domain.reactions.repository import Reactions
 from cells.chat.domain.timestamps import read_ts
 from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.slack.call import Answer, Call
@@ -57,8 +56,7 @@ async def history(call: Call[HistoryArguments]) -> Answer:
         channel = await _require_readable(call, connection)
         found = await Messages(connection, call.tenant.scope).history(channel.channel_id, window)
         shown = sorted(found[:size], key=lambda message: message.ts_us, reverse=True)
-        faces = await _faces(call, connection, channel, shown)
-        pinned = await Pins(connection, call.tenant.scope).count(channel.channel_id)
+        faces, pinned = await _faces(call, connection, channel, shown)
     return {
         "messages": faces,
         "has_more": len(found) > size,
@@ -81,7 +79,7 @@ async def replies(call: Call[RepliesArguments]) -> Answer:
         if root.deleted_us is not None and not found and first_page:
             raise ThreadNotFound
         thread = [root, *found] if first_page else found
-        faces = await _faces(call, connection, channel, thread[:size])
+        faces, _ = await _faces(call, connection, channel, thread[:size])
     return {"messages": faces, "has_more": len(thread) > size, "response_metadata": _next_page(thread, size)}
 
 
@@ -161,16 +159,16 @@ async def _require_root(call: Call[RepliesArguments], connection: AsyncConnectio
     raise ThreadNotFound
 
 
-async def _faces(call: Call[Any], connection: AsyncConnection, channel: Channel, shown: Sequence[Message]) -> list[Answer]:
+async def _faces(call: Call[Any], connection: AsyncConnection, channel: Channel, shown: Sequence[Message]) -> tuple[list[Answer], int]:
+    """And how many messages of the channel are pinned."""
     ts_us = [message.ts_us for message in shown]
-    reactions = await Reactions(connection, call.tenant.scope).of(channel.channel_id, ts_us)
     roots = [message.ts_us for message in shown if message.thread_us is None]
-    threads: dict[int, Thread] = await Messages(connection, call.tenant.scope).threads(channel.channel_id, roots)
-    metadata = call.arguments.include_all_metadata
-    faces = [full_face(m, call.team_id, threads.get(m.ts_us), reactions.get(m.ts_us, []), with_metadata=metadata) for m in shown]
+    under = await hanging(connection, call.tenant.scope, channel.channel_id, ts_us, roots)
+    threads, reactions, metadata = under.threads, under.reactions, call.arguments.include_all_metadata
+    faces = [full_face(m, call.team_id, threads.get(m.ts_us), reactions.get(m.ts_us, ()), with_metadata=metadata) for m in shown]
     await show_linked(call, connection, shown, faces)
     await hydrate(connection, call.tenant.scope, faces, call.origin.base)
-    return faces
+    return faces, under.pinned
 
 
 _WINDOW_ERRORS = (ChannelNotFound, InvalidCursor, InvalidOldest, InvalidLatest, MissingScope)

@@ -1,12 +1,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.channel import Channel, ChannelKind, Standing
 from cells.chat.domain.roles.guests import IS_GUEST
-from cells.runtime.tenancy import TenantScope
+from cells.runtime.tenancy import Prepared, TenantScope
 
 
 class Channels:
@@ -16,8 +16,8 @@ class Channels:
 
     async def get(self, channel_id: str, user_id: str) -> Standing | None:
         """The channel and how the user stands to it, seen or not."""
-        row = (await self._connection.execute(_GET, {"w": self._workspace, "id": channel_id, "u": user_id})).one_or_none()
-        return _standing_of(row) if row else None
+        rows = await _GET_ONE.fetch(self._connection, {"w": self._workspace, "id": channel_id, "u": user_id})
+        return _standing_of(rows[0]) if rows else None
 
     async def id_of_name(self, name: str) -> str | None:
         found = await self._connection.execute(_BY_NAME, {"w": self._workspace, "name": name})
@@ -93,11 +93,11 @@ class Channels:
         return [_standing_of(row) for row in await self._connection.execute(_LIST_OF, values)]
 
 
-def _standing_of(row: Row[Any]) -> Standing:
+def _standing_of(row: Any) -> Standing:
     """By place, not by name: a page has a thousand of them. The columns come as `_COLUMNS` and `_SEEN` name them."""
     channel_id, kind, *facts, previous_names, latest_us, _, last_read_us, closed_us, is_guest = row
     names = tuple(previous_names.split(",")) if previous_names else ()
-    channel = Channel(channel_id, _KINDS[kind], *facts, previous_names=names)
+    channel = Channel(channel_id, _KINDS[kind], *facts, names)
     is_open = not closed_us or latest_us > closed_us
     return Standing(channel, last_read_us is not None, last_read_us or 0, is_open, is_guest)
 
@@ -143,3 +143,4 @@ _CHANGE = text(
     " topic_us = :topic_us, purpose = :purpose, purpose_by = :purpose_by, purpose_us = :purpose_us, updated_us = :updated"
     " WHERE workspace_id = :w AND channel_id = :id"
 )
+_GET_ONE = Prepared(_GET)
