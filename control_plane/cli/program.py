@@ -12,6 +12,7 @@ from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
 from control_plane.cli.platforms import down, up
 from control_plane.cli.searches import searches
+from control_plane.cli.simulating import simulate
 
 
 def program() -> typer.Typer:
@@ -22,7 +23,7 @@ def program() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for verb in (up, down, status, doctor):
+    for verb in (up, down, status, doctor, simulate):
         app.command(verb.__name__)(verb)
     app.add_typer(cells, name="cell")
     app.add_typer(workspaces, name="workspace")
