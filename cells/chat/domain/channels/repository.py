@@ -97,7 +97,7 @@ def _standing_of(row: Any) -> Standing:
     """By place, not by name: a page has a thousand of them. The columns come as `_COLUMNS` and `_SEEN` name them."""
     channel_id, kind, *facts, previous_names, latest_us, _, last_read_us, closed_us, is_guest = row
     names = tuple(previous_names.split(",")) if previous_names else ()
-    channel = Channel(channel_id, _KINDS[kind], *facts, names)
+    channel = Channel(channel_id, _KINDS[kind], *facts, previous_names=names)  # type: ignore[misc]  # as many as the columns
     is_open = not closed_us or latest_us > closed_us
     return Standing(channel, last_read_us is not None, last_read_us or 0, is_open, is_guest)
 
