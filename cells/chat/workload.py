@@ -31,6 +31,7 @@ from cells.chat.slack.methods import all_methods
 from cells.chat.slack.people import PUBLIC_URL, People
 from cells.chat.slack.photos import PhotoDoor
 from cells.chat.slack.rtm import Once, RtmSessions
+from cells.chat.slack.signin_page import SigninPage
 from cells.runtime.workload import Workload
 from chassis.clock import Clock
 from chassis.mail import Mailer
@@ -82,7 +83,7 @@ def chat(
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=GraphQL(PhotoDoor(Archives(kept.before(api, bearers.require))), bearers.require, presences, clock),
+        app=GraphQL(PhotoDoor(SigninPage(Archives(kept.before(api, bearers.require)))), bearers.require, presences, clock),
         commands={**commands(bearers, guard), **people_commands(people, clock), **searching.commands},
         admit=admit_workspace,
         exchanges=exchanges(kept.intake),

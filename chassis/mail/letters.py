@@ -19,5 +19,5 @@ class Mail:
         message["Date"] = formatdate(usegmt=True)
         message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].rstrip(">") or "localhost")
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(self.text)
+        message.set_content(self.text, cte="7bit" if self.text.isascii() else "quoted-printable")  # long links stay whole
         return message
