@@ -51,20 +51,19 @@ class Files:
 
     async def page(self, wanted: Wanted) -> tuple[list[File], int]:
         """One page, newest first, and how many there are in all."""
+        within = bool(wanted.channel_id)
         values = {
             "w": self._workspace,
             "v": wanted.viewer_id,
             "p": wanted.sees_public,
             "u": wanted.user_id,
-            "c": wanted.channel_id,
             "from": wanted.from_us,
             "to": wanted.to_us,
             "kinds": list(wanted.kinds),
-            "n": wanted.limit,
-            "skip": wanted.offset,
+            **({"c": wanted.channel_id} if within else {}),
         }
-        rows = await self._connection.execute(_PAGE, values)
-        total = await self._connection.execute(_COUNT, {name: values[name] for name in values if name not in ("n", "skip")})
+        rows = await self._connection.execute(_PAGE[within], {**values, "n": wanted.limit, "skip": wanted.offset})
+        total = await self._connection.execute(_COUNT[within], values)
         return [_file_of(row) for row in rows], total.scalar_one()
 
     async def put(self, file: File) -> None:
@@ -161,15 +160,16 @@ _COLUMNS = (
 )
 _ALL = ", ".join(f"f.{name}" for name in _COLUMNS)
 _FROM = f"SELECT {_ALL} FROM files f WHERE f.workspace_id = :w"  # noqa: S608 - columns of ours
+# A sub-select with a LIMIT is asked for each row; as EXISTS it may be answered for all rows at once, which reads everything.
 _SAID = (
-    "EXISTS (SELECT 1 FROM messages x WHERE x.workspace_id = :w AND x.channel_id = s.channel_id AND x.ts_us = s.ts_us"
-    " AND x.deleted_us IS NULL)"
+    "(SELECT true FROM messages x WHERE x.workspace_id = :w AND x.channel_id = s.channel_id AND x.ts_us = s.ts_us"
+    " AND x.deleted_us IS NULL LIMIT 1)"
 )
 _SEEN = (
-    "(f.user_id = :v OR EXISTS (SELECT 1 FROM file_shares s JOIN channels c ON c.workspace_id = :w AND c.channel_id = s.channel_id"  # noqa: S608 - a condition of ours
+    "(f.user_id = :v OR (SELECT true FROM file_shares s JOIN channels c ON c.workspace_id = :w AND c.channel_id = s.channel_id"  # noqa: S608
     " LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = s.channel_id AND m.user_id = :v"
     f" WHERE s.workspace_id = :w AND s.file_id = f.file_id AND {_SAID}"
-    " AND (m.user_id IS NOT NULL OR (:p AND c.kind = 'public_channel'))))"
+    " AND (m.user_id IS NOT NULL OR (:p AND c.kind = 'public_channel')) LIMIT 1))"
 )
 _GET = text(f"{_FROM} AND f.file_id = ANY(CAST(:ids AS text[]))")
 _VISIBLE = text(
@@ -182,13 +182,16 @@ _KINDS = (
     " OR (f.filetype = 'pdf' AND 'pdfs' = ANY(CAST(:kinds AS text[]))))"
 )
 _LISTED = (
-    " AND f.state = 'ready' AND f.created_us BETWEEN :from AND :to AND (:u = '' OR f.user_id = :u)"  # noqa: S608
-    " AND (:c = '' OR EXISTS (SELECT 1 FROM file_shares s WHERE s.workspace_id = :w AND s.file_id = f.file_id AND s.channel_id = :c"
-    f" AND {_SAID}))"
+    " AND f.state = 'ready' AND f.created_us BETWEEN :from AND :to AND (:u = '' OR f.user_id = :u)"
     f" AND {_KINDS} AND {_SEEN}"
 )
-_PAGE = text(f"{_FROM}{_LISTED} ORDER BY f.created_us DESC, f.file_id LIMIT :n OFFSET :skip")
-_COUNT = text(f"SELECT count(*) FROM files f WHERE f.workspace_id = :w{_LISTED}")  # noqa: S608 - columns of ours
+_IN_CHANNEL = (
+    " AND f.file_id IN (SELECT s.file_id FROM file_shares s WHERE s.workspace_id = :w AND s.channel_id = :c"  # noqa: S608
+    f" AND {_SAID})"
+)
+_LISTS = {False: _LISTED, True: _IN_CHANNEL + _LISTED}
+_PAGE = {within: text(f"{_FROM}{which} ORDER BY f.created_us DESC, f.file_id LIMIT :n OFFSET :skip") for within, which in _LISTS.items()}
+_COUNT = {within: text(f"SELECT count(*) FROM files f WHERE f.workspace_id = :w{which}") for within, which in _LISTS.items()}  # noqa: S608
 _PUT = text(
     f"INSERT INTO files (workspace_id, {', '.join(_COLUMNS)}) VALUES (:w, {', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
     f" ON CONFLICT (workspace_id, file_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _COLUMNS[1:])}"
