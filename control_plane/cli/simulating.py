@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from control_plane.rebalance.simulation import Day
 
 GB = 1e9
+COLUMNS = ("week", "cells lost", "own cell", "worst before", "worst after", "moves", "moved", "most paused", "planner, longest")
 
 
 def simulate(
@@ -39,7 +40,7 @@ def simulate(
     if as_json:
         show_json([asdict(day) for day in days])
         return
-    show_table("", ("week", "cells lost", "worst before", "worst after", "moves", "moved", "most paused", "planner, longest"), _weeks(days))
+    show_table("", COLUMNS, _weeks(days))
     say(f"kept in {out}/")
 
 
@@ -49,6 +50,7 @@ def _weeks(days: "Sequence[Day]") -> list[tuple[object, ...]]:
         (
             number,
             sum(day.failed_cells for day in week),
+            sum(day.promoted for day in week),
             f"+{max(day.worst_before for day in week):.1%}",
             f"+{max(day.worst_after for day in week):.1%}",
             f"{sum(day.moves for day in week):,}",

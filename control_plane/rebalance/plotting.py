@@ -32,7 +32,7 @@ def draw(days: Sequence[Day], path: Path) -> None:
         if day.failed_cells:
             uneven.axvline(day.number, color="#a03030", linewidth=0.8, linestyle=":")
     uneven.axhline(10, color="#307030", linewidth=0.8)
-    uneven.set(ylabel="fullest cell over its mean, %", yscale="log", title="Imbalance (dotted: a cell is lost)")
+    uneven.set(ylabel="fullest cell over its mean, %", ylim=(0, None), title="Imbalance (dotted: a cell is lost)")
     uneven.legend()
     moved.bar(numbers, [day.moves for day in days], color="#d98c00", label="moves")
     moved.set(xlabel="day", ylabel="moves", yscale="symlog")

@@ -47,6 +47,8 @@ class Day:
     workspaces: int
     failed_cells: int
     evacuated: int
+    promoted: int
+    """Workspaces that grew too large to share a cell, and got one of their own."""
     worst_before: float
     """How far the fullest cell was over its mean, before the day's plan and after; 0.1 is ten per cent."""
     worst_after: float
@@ -86,6 +88,7 @@ class _World:
 
     def day(self, number: int) -> Day:
         self._grow(number)
+        promoted = self._promote()
         failed = int(number % DAYS_BETWEEN_FAILURES == DAYS_BETWEEN_FAILURES - 1)
         evacuated = self._fail_a_cell() if failed else 0
         if number % MONTH_DAYS == 0:
@@ -114,6 +117,7 @@ class _World:
             len(self.home),
             failed,
             evacuated,
+            promoted,
             excess(made.before, made.means),
             made.worst,
             len(moved),
@@ -134,6 +138,11 @@ class _World:
         self.loads[spot, 1] *= HOT_FACTOR
         self.hot.append((number + HOT_DAYS, spot))
         self._welcome(int(len(self.home) * NEWCOMERS_A_DAY))
+
+    def _promote(self) -> int:
+        grown = (self.loads[:, 1:] > GIANT_SHARE * self.capacities[0, 1:]).any(axis=1) & ~self.giant
+        self.giant |= grown
+        return int(grown.sum())
 
     def _welcome(self, count: int) -> None:
         """New workspaces go where there is most room, as placement does it."""
