@@ -1,6 +1,7 @@
 """Workers' part: each engine follows each workspace that lives here, at its own pace."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -16,6 +17,8 @@ from chassis.backoff import Backoff
 
 GATHER_S = 0.25
 """How long news are gathered before they are told: one page for many posts, and no page for each."""
+REST_S_MAX = 0.5
+"""After each page as long as it took, or this: where posts and their indexing want the same processor, posts come first."""
 _LEFT = (Moved, NotMine, StaleEpoch, Suspended)
 _HELD = (Frozen, Incoming)
 _AGAIN = Backoff(limit_s=10.0)
@@ -45,8 +48,10 @@ async def _follow(tenant: LoggedTenant, step: Step, engine: str) -> None:
     attempt, notes = 0, structlog.get_logger("search").bind(engine=engine, workspace_id=tenant.scope.workspace_id)
     while True:
         try:
-            head = await tenant.log.head(tenant.scope)
-            if not await step(tenant):
+            head, began_s = await tenant.log.head(tenant.scope), time.monotonic()
+            if await step(tenant):
+                await asyncio.sleep(min(REST_S_MAX, time.monotonic() - began_s))
+            else:
                 await tenant.log.beyond(tenant.scope.workspace_id, head)
                 await asyncio.sleep(GATHER_S)
             if attempt:

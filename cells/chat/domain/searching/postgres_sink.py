@@ -11,7 +11,7 @@ WORDS_KNOWN_MAX = 200_000
 
 class PostgresSink:
     engine = "postgres"
-    page_size = 64
+    page_size = 100
     """Those who post wait while a page is stored: about 0.1 ms for each message."""
 
     def __init__(self) -> None:
