@@ -4,7 +4,9 @@ The library completes value by value: seconds for 5,000 people with ten fields e
 already (`Rows`) need no more than to be picked from, once the selection is known.
 """
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -19,16 +21,35 @@ class Rows(list[Row]):
     """Objects by the names of their fields in the schema. Each value is there, serialized; an object in one is a row or None."""
 
 
+class Columns(ABC):
+    """Objects that stand as columns: of thousands of people only what is asked for is made, a field at a time."""
+
+    @abstractmethod
+    def column(self, name: str) -> Sequence[Any]:
+        """The values of one field, serialized; none of them is an object."""
+
+
 class RowsExecutor(ExecutorThrowingOnIncremental):
     def complete_list_value(
         self, return_type: Any, field_details_list: Any, info: Any, path: Any, result: Any, position_context: Any
     ) -> Any:
+        if isinstance(result, Columns):
+            return self._from_columns(get_named_type(return_type), field_details_list, result)
         if not isinstance(result, Rows):
             return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
         of = get_named_type(return_type)
         assert is_object_type(of)
         pick = self._picker(of, field_details_list)
         return [pick(row) for row in result]
+
+    def _from_columns(self, of: Any, details: Any, result: Columns) -> list[dict[str, Any]]:
+        grouped = self.collect_subfields(of, details)[0]
+        columns: list[Iterable[Any]] = []
+        for fields in grouped.values():
+            name = fields[0].node.name.value
+            columns.append(repeat(of.name, len(result.column("id"))) if name == "__typename" else result.column(name))
+        keys = tuple(grouped)
+        return [dict(zip(keys, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def _picker(self, of: GraphQLObjectType, details: Any) -> Pick:
         grouped = self.collect_subfields(of, details)[0]

@@ -14,7 +14,7 @@ from cells.chat.domain.tokens.repository import Bearer
 from cells.chat.domain.unread.counts import Line
 from cells.chat.domain.unread.repository import Unread
 from cells.chat.graphql.repository import LoadRows
-from cells.chat.graphql.shaping import channel_row, message_row, standing_of, user_row
+from cells.chat.graphql.shaping import UserColumns, channel_row, message_row, standing_of, user_row
 from cells.chat.slack.scopes import HISTORY, READ, any_of
 from cells.runtime.workload import Tenant
 from chassis.clock import Clock
@@ -66,17 +66,21 @@ class Loads:
         rows = {row["id"]: row for row in await self._with_presence(records, with_presence=True)}
         return [rows.get(user_id) for user_id in user_ids]
 
-    async def members(self, after_id: str, first: int, *, with_presence: bool) -> list[Row]:
+    async def members(self, after_id: str, first: int, *, with_presence: bool) -> UserColumns:
         self._require(USERS_READ)
         async with self._turn:
             records = await self._rows.members(after_id, first, self._guest_id)
-        return await self._with_presence(records, with_presence=with_presence)
+        words = await self._presences(records) if with_presence else {}
+        return UserColumns(records, words, now_s=self.clock.now_us() // 1_000_000, with_email=EMAIL_READ in self.bearer.scopes)
+
+    async def _presences(self, records: Sequence[Any]) -> dict[str, str]:
+        return await self.presences.among(self.tenant, {record["user_id"]: standing_of(record) for record in records})
 
     async def _with_presence(self, records: Sequence[Any], *, with_presence: bool) -> list[Row]:
         now_s, with_email = self.clock.now_us() // 1_000_000, EMAIL_READ in self.bearer.scopes
         rows = [user_row(record, now_s=now_s, with_email=with_email) for record in records]
         if with_presence:
-            words = await self.presences.among(self.tenant, {record["user_id"]: standing_of(record) for record in records})
+            words = await self._presences(records)
             for row in rows:
                 row["presence"] = words[row["id"]]
         return rows

@@ -111,7 +111,7 @@ class Query:
     @strawberry.field(description="Everyone one may know of, by id.")  # type: ignore[untyped-decorator]  # by the library
     async def members(self, info: Info, first: int = LISTS["members"], after: str = "") -> list[User]:
         bounded = max(0, min(first, MEMBERS_MAX))
-        return cast("list[User]", Rows(await info.context.members(after, bounded, with_presence=_asks_for(info, "presence"))))
+        return cast("list[User]", await info.context.members(after, bounded, with_presence=_asks_for(info, "presence")))
 
     @strawberry.field
     async def user(self, info: Info, id: strawberry.ID) -> User | None:

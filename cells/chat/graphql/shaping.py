@@ -1,5 +1,7 @@
 """From rows of the database to rows of the schema."""
 
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ from cells.chat.domain.presence.presence import Standing
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.timestamps import show_ts
 from cells.chat.domain.unread.counts import Line
+from cells.chat.graphql.executor import Columns
 
 
 class _Profile(msgspec.Struct):
@@ -47,8 +50,66 @@ def user_row(record: Any, *, now_s: int, with_email: bool) -> dict[str, Any]:
     }
 
 
+_NOTHING_SET = Standing()
+
+
 def standing_of(record: Any) -> Standing:
-    return Standing(bool(record["manual_away"]), record["snooze_until_us"] or 0)
+    return _NOTHING_SET if record["manual_away"] is None else Standing(record["manual_away"], record["snooze_until_us"])
+
+
+class UserColumns(Columns):
+    """Many users, of whom only what is asked for is made. `words`: presence, by id."""
+
+    def __init__(self, records: Sequence[Any], words: Mapping[str, str], *, now_s: int, with_email: bool) -> None:
+        self._records = records
+        self._words = words
+        self._now_s = now_s
+        self._with_email = with_email
+
+    @cached_property
+    def _profiles(self) -> list[_Profile]:
+        return [NO_PROFILE if (stored := record["profile"]) == "{}" else _profile(stored) for record in self._records]
+
+    def column(self, name: str) -> list[Any]:
+        made = getattr(self, f"_{_snake(name)}", None)
+        return made() if made is not None else [record[_PLAIN[name]] for record in self._records]
+
+    def _display_name(self) -> list[str]:
+        return [p.display_name or record["name"] for p, record in zip(self._profiles, self._records, strict=True)]
+
+    def _title(self) -> list[str]:
+        return [profile.title for profile in self._profiles]
+
+    def _email(self) -> list[str | None]:
+        return [record["email"] if self._with_email else None for record in self._records]
+
+    def _role(self) -> list[str]:
+        return [ROLES[record["role"]] for record in self._records]
+
+    def _is_bot(self) -> list[bool]:
+        return [record["bot_id"] is not None for record in self._records]
+
+    def _status_text(self) -> list[str]:
+        return ["" if self._ended(profile) else profile.status_text for profile in self._profiles]
+
+    def _status_emoji(self) -> list[str]:
+        return ["" if self._ended(profile) else profile.status_emoji for profile in self._profiles]
+
+    def _updated(self) -> list[int]:
+        return [record["updated_us"] // 1_000_000 for record in self._records]
+
+    def _presence(self) -> list[str]:
+        return [self._words[record["user_id"]] for record in self._records]
+
+    def _ended(self, profile: _Profile) -> bool:
+        return 0 < profile.status_expiration <= self._now_s
+
+
+_PLAIN = {"id": "user_id", "name": "name", "realName": "real_name", "deleted": "deleted"}
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def channel_row(record: Any, line: Line, viewer_id: str, last: dict[str, Any] | None) -> dict[str, Any]:
