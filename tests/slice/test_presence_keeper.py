@@ -289,7 +289,7 @@ async def test_everyone_here_are_those_who_are_active_as_it_is_said(cell: Cell) 
     active = {name for name, person in people.items() if person.user_id in (await cell.one.presences.active_in(acme.tenant) or ())}
     assert active == {"ann", "stranger"}
     post = PostMessage(ChannelId(acme.general), UserId(acme.owner.user_id), "<!here> now")
-    await acme.tenant.commit(await with_called(cell.one.presences, acme.tenant, post))
+    posted = await acme.tenant.commit(await with_called(cell.one.presences, acme.tenant, post))
     cell.one.arrive(people["later"].user_id)
     await cell.settle()
 
@@ -298,8 +298,8 @@ async def test_everyone_here_are_those_who_are_active_as_it_is_said(cell: Cell) 
         return {name for name, lines in counts.items() for line in lines if line["id"] == acme.general and line["mention_count"]}
 
     assert await called() == {"ann"}
-    ts = (await acme.owner.call("conversations.history", channel=acme.general, limit=1))["messages"][0]["ts"]
-    await acme.owner.call("chat.update", channel=acme.general, ts=ts, text=f"<!here> and <@{people['gone'].user_id}>")
+    edit = {"channel": acme.general, "ts": posted.face["ts"], "text": f"<!here> and <@{people['gone'].user_id}>"}
+    assert (await acme.owner.call("chat.update", **edit))["ok"]
     assert await called() == {"ann", "gone"}, "an edit calls those whom it adds"
     await cell.valkey.stop()
     assert await cell.one.presences.active_in(acme.tenant) is None
