@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from cells.chat.domain.members.repository import Members
+from cells.runtime.workload import Regrouping
 from tests.harness.chat import ChatClient
 from tests.slice.chat_refusals import NOWHERE, try_
 from tests.slice.chat_world import Reply, World, refuses, succeeds
@@ -200,6 +201,24 @@ async def list_for_guests(world: World) -> Reply:
     async with world.acme.tenant.reading() as connection:
         groups = await Members(connection, world.acme.scope).groups_of_active([guest.user_id, world.ann.user_id])
     assert groups[guest.user_id] == {world.dev} and "full" in groups[world.ann.user_id]
+    return reply
+
+
+@succeeds("users.profile.set")
+async def told_to_guests(world: World) -> Reply:
+    """Guests hear of those alone whom they may know of; once they are members they hear what members hear, on sockets they have."""
+    guest = await a_guest(world)
+    await world.bot.call("users.profile.set", name="title", value="Bee")
+    reply = await world.ann.call("users.profile.set", name="title", value="Pilot")
+    assert await told(world, 2) == [
+        ("user_change", ("full", world.bot.user_id, guest.user_id)),
+        ("user_change", ("full", world.ann.user_id)),
+    ]
+    assert (await world.owner.call("admin.users.setRegular", user_id=guest.user_id))["ok"]
+    sessions, events = world.acme.workload.sessions, await world.acme.events()
+    assert sessions is not None
+    [change] = [change for event in events if event.kind == "reach_changed" for change in sessions.regroupings(event)]
+    assert change == Regrouping(guest.user_id, "full", joined=True)
     return reply
 
 

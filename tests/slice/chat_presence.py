@@ -118,7 +118,7 @@ async def profile_set(world: World) -> Reply:
     assert [profile[name] for name in ("status_text", "title", "real_name")] == ["at lunch", "Pilot", "Ann Lee"]
     assert "unheard_of" not in profile
     events = await world.acme.events(before)
-    assert [(event.kind, event.audience) for event in events] == [("user_change", ("*",))] * 3
+    assert [(event.kind, event.audience) for event in events] == [("user_change", ("full", world.ann.user_id))] * 3
     shown = (await world.owner.call("users.info", user=world.ann.user_id))["user"]
     assert shown["profile"]["status_emoji"] == ":sandwich:" and shown["real_name"] == "Ann Lee"
     return reply

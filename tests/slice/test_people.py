@@ -70,7 +70,7 @@ async def test_a_role_is_changed_by_those_above(cell_database: FreshDatabase) ->
             assert (await world.bot.call("users.info", user=world.ann.user_id))["user"][shows] is True
         assert (await world.owner.call("admin.users.setRestricted", user_id=world.ann.user_id, is_ultra_restricted=True))["ok"]
         assert (await world.owner.call("admin.users.setRegular", user_id=world.ann.user_id))["ok"]
-        assert [event.kind for event in await world.acme.events(before)] == ["user_change"] * 5
+        assert [event.kind for event in await world.acme.events(before)].count("user_change") == 5
         page = await admin.call("admin.users.list", limit=1)
         assert (await admin.call("admin.users.list", cursor="?"))["error"] == "invalid_cursor"
         rest = (await admin.call("admin.users.list", cursor=page["response_metadata"]["next_cursor"]))["users"]

@@ -37,7 +37,7 @@ async def test_a_status_ends_by_itself_and_everyone_hears_of_it_once(cell_databa
         await asyncio.gather(*(worker.step() for worker in workers))
         [event] = await acme.events(head)
         told = json.loads(event.payload)["user"]
-        assert (event.kind, event.audience, told["id"]) == ("user_change", ("*",), people["ann"].user_id)
+        assert (event.kind, event.audience, told["id"]) == ("user_change", ("full", people["ann"].user_id), people["ann"].user_id)
         shown = {name: (await person.call("users.profile.get"))["profile"] for name, person in people.items()}
         assert told["profile"] == shown["ann"] | {"email": told["profile"]["email"]}
         assert {name: face["status_text"] for name, face in shown.items()} == {"ann": "", "bob": "at lunch", "cat": "at lunch"}

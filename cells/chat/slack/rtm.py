@@ -13,6 +13,7 @@ from cells.chat.domain.members.repository import Members
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import checked_text
 from cells.chat.domain.presence.keeper import Presences
+from cells.chat.domain.roles.audience import FULL_MEMBERS, REACH_CHANGED
 from cells.chat.domain.tokens.errors import MissingScope
 from cells.chat.domain.tokens.events import TOKENS_REVOKED
 from cells.chat.domain.tokens.repository import Tokens
@@ -135,6 +136,8 @@ class RtmSessions:
         if event.kind == TOKENS_REVOKED:
             (user_id,), ids = event.audience, _decode(event.payload)["token_ids"]
             return (Ending(user_id, frozenset(subject_of(user_id, token_id) for token_id in ids), "the token was revoked"),)
+        if event.kind == REACH_CHANGED:
+            return (Regrouping(event.audience[0], FULL_MEMBERS, _decode(event.payload)["full"]),)
         joined = event.kind in _JOINING
         if not joined and event.kind not in _LEAVING:
             return ()

@@ -40,6 +40,7 @@ def _roles() -> None:
     op.add_column("users", sa.Column("role", sa.Text, nullable=False, server_default="member"))
     op.execute("UPDATE users SET role = CASE WHEN bot_id IS NOT NULL THEN 'bot' WHEN is_owner THEN 'primary_owner' ELSE 'member' END")
     op.drop_column("users", "is_owner")
+    op.execute("CREATE INDEX users_guests ON users (workspace_id, user_id) WHERE role IN ('guest', 'single_guest')")
 
 
 def _channels() -> None:
@@ -95,6 +96,7 @@ def downgrade() -> None:
     op.execute("DROP INDEX channels_public")
     for name in ("previous_names", "purpose_us", "purpose_by", "topic_us", "topic_by"):
         op.drop_column("channels", name)
+    op.execute("DROP INDEX users_guests")
     op.add_column("users", sa.Column("is_owner", sa.Boolean, nullable=False, server_default="false"))
     op.execute("UPDATE users SET is_owner = role IN ('primary_owner', 'owner')")
     op.drop_column("users", "role")

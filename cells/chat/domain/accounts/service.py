@@ -3,12 +3,13 @@ from dataclasses import dataclass, replace
 
 from cells.chat.domain.addresses.planning import plan_report
 from cells.chat.domain.audits.service import note
+from cells.chat.domain.roles.audience import reach_changed
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.tokens.service import revoke_all
 from cells.chat.domain.users.errors import CannotChangeBot, CannotChangeOwner
-from cells.chat.domain.users.events import user_changed
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import require_user
+from cells.chat.domain.users.telling import tell_changed
 from cells.chat.domain.users.user import User
 from cells.runtime.log import Transaction
 from chassis.identity import UserId
@@ -75,10 +76,12 @@ class ChangeRole:
 
 async def change_account(tx: Transaction, user: User, change: Callable[[User], User]) -> User:
     """Store what became of the account and tell everyone."""
-    user = replace(change(user), updated_us=tx.next_ts_us())
+    before, user = user, replace(change(user), updated_us=tx.next_ts_us())
     await Users(tx.connection, tx.scope).change_account(user)
     await plan_report(tx)
-    tx.append(user_changed(user, tx.scope.workspace_id))
+    await tell_changed(tx, user)
+    if before.role.is_guest != user.role.is_guest:
+        tx.append(reach_changed(user.user_id, user.updated_us, full=not user.role.is_guest))
     return user
 
 

@@ -6,9 +6,9 @@ import msgspec
 
 from cells.chat.domain.photos.cutting import SIZES_PX
 from cells.chat.domain.photos.repository import Photos
-from cells.chat.domain.users.events import user_changed
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import require_user
+from cells.chat.domain.users.telling import tell_changed
 from cells.chat.domain.users.user import User
 from cells.runtime.log import Transaction
 from chassis.identity import UserId
@@ -32,5 +32,5 @@ class ChangePhoto:
         text = msgspec.json.encode(kept | (shown if self.images else {})).decode()
         user = replace(user, profile=text, updated_us=tx.next_ts_us())
         await Users(tx.connection, tx.scope).change_profile(user)
-        tx.append(user_changed(user, tx.scope.workspace_id))
+        await tell_changed(tx, user)
         return user

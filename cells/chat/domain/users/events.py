@@ -1,15 +1,17 @@
 """A user as Slack shows it (https://api.slack.com/types/user), and what is announced about users."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from cells.chat.domain.payloads import payload_of
+from cells.chat.domain.roles.audience import FULL_MEMBERS
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.timestamps import show_ts
 from cells.chat.domain.users.profile import profile_at
 from cells.chat.domain.users.user import User
 from cells.chat.domain.users.zones import zone_face
-from cells.runtime.log import EVERYONE, Event
+from cells.runtime.log import Event
 
 
 def user_face(user: User, team_id: str, now_us: int | None = None) -> dict[str, Any]:
@@ -45,13 +47,14 @@ def role_face(role: Role) -> dict[str, bool]:
 
 def user_joined_team(user: User, team_id: str) -> Event:
     fields = {"type": "team_join", "user": user_face(user, team_id), "event_ts": show_ts(user.created_us)}
-    return Event("team_join", ("*",), payload_of(fields))
+    return Event("team_join", (FULL_MEMBERS,), payload_of(fields))
 
 
-def user_changed(user: User, team_id: str) -> Event:
+def user_changed(user: User, team_id: str, guests: Sequence[str]) -> Event:
+    """Told to everyone but guests, to the user, and to those guests who may know of the user."""
     at_s = user.updated_us // 1_000_000
     fields = {"type": "user_change", "user": user_face(user, team_id), "cache_ts": at_s, "event_ts": show_ts(user.updated_us)}
-    return Event("user_change", (EVERYONE,), payload_of(fields))
+    return Event("user_change", (FULL_MEMBERS, user.user_id, *guests), payload_of(fields))
 
 
 def profile_face(user: User, team_id: str, now_us: int | None) -> dict[str, Any]:

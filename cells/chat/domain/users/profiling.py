@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from cells.chat.domain.users.events import user_changed
 from cells.chat.domain.users.profile import changed, profile_at
 from cells.chat.domain.users.repository import Users
 from cells.chat.domain.users.service import require_user
 from cells.chat.domain.users.status import plan_end
+from cells.chat.domain.users.telling import tell_changed
 from cells.chat.domain.users.user import User
 from cells.runtime.log import Transaction
 from chassis.identity import UserId
@@ -33,7 +33,7 @@ class ChangeProfile:
         user = replace(user, real_name=real_name, profile=msgspec.json.encode(profile).decode(), updated_us=now_us)
         await Users(tx.connection, tx.scope).change_profile(user)
         await plan_end(tx, user.user_id, before, profile)
-        tx.append(user_changed(user, tx.scope.workspace_id))
+        await tell_changed(tx, user)
         return user
 
 

@@ -32,6 +32,11 @@ class Users:
         rows = await self._connection.execute(_LIST, {"w": self._workspace, "after": after_id, "n": limit})
         return [user_of(row) for row in rows]
 
+    async def guests_beside(self, user_id: str, limit: int) -> list[str]:
+        """Guests who share a conversation with the user; at most `limit`."""
+        rows = await self._connection.execute(_GUESTS_BESIDE, {"w": self._workspace, "id": user_id, "n": limit})
+        return [row.user_id for row in rows]
+
     async def names_like(self, stem: str) -> frozenset[str]:
         rows = await self._connection.execute(_NAMES, {"w": self._workspace, "stem": stem})
         return frozenset(row.name for row in rows)
@@ -77,6 +82,11 @@ _BY_ID = text(f"{_FROM} AND user_id = :id")
 _BY_IDS = text(f"{_FROM} AND user_id = ANY(CAST(:ids AS text[]))")
 _BY_EMAIL = text(f"{_FROM} AND lower(email) = lower(:email)")
 _LIST = text(f"{_FROM} AND user_id > :after ORDER BY user_id LIMIT :n")
+_GUESTS_BESIDE = text(
+    "SELECT g.user_id FROM users g WHERE g.workspace_id = :w AND g.role IN ('guest', 'single_guest') AND NOT g.deleted AND g.user_id <> :id"
+    " AND EXISTS (SELECT 1 FROM members theirs JOIN members mine ON mine.workspace_id = :w AND mine.channel_id = theirs.channel_id"
+    " AND mine.user_id = :id WHERE theirs.workspace_id = :w AND theirs.user_id = g.user_id) ORDER BY g.user_id LIMIT :n"
+)
 _NAMES = text("SELECT name FROM users WHERE workspace_id = :w AND starts_with(name, :stem)")
 _INSERT = text(
     f"INSERT INTO users (workspace_id, {_COLUMNS})"  # noqa: S608 - columns of ours

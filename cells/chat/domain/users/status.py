@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from cells.chat.domain.users.events import user_changed
 from cells.chat.domain.users.profile import NO_STATUS, profile_at
 from cells.chat.domain.users.repository import Users
+from cells.chat.domain.users.telling import tell_changed
 from cells.runtime.jobs import drop_due, plan_due
 from cells.runtime.log import Transaction
 
@@ -38,4 +38,4 @@ async def end_status(tx: Transaction, user_id: str) -> None:
     now_us = tx.next_ts_us()
     user = replace(user, profile=msgspec.json.encode(stored | NO_STATUS).decode(), updated_us=now_us)
     await users.change_profile(user)
-    tx.append(user_changed(user, tx.scope.workspace_id))
+    await tell_changed(tx, user)
