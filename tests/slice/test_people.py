@@ -134,6 +134,10 @@ async def test_emoji(cell_database: FreshDatabase) -> None:
         ]
         for client, verb, arguments, word in table:
             assert (await client.call(f"admin.emoji.{verb}", **arguments)).get("error") == word, (verb, arguments)
+        many = "INSERT INTO emoji SELECT $1, 'e' || n, 'x', NULL, 'U1', 1 FROM generate_series(1, 10000) n"
+        await execute(chat.databases.owner_url, many, world.acme.scope.workspace_id)
+        for verb, meant in (("add", {"url": url}), ("addAlias", {"alias_for": "smile"})):
+            assert (await world.ann.call(f"admin.emoji.{verb}", name="last", **meant))["error"] == "emoji_limit_reached"
 
 
 VERBS = ("add", "addAlias", "rename", "remove", "list")

@@ -345,6 +345,11 @@ async def refuse_invitations(house: House, channel: str) -> None:
     for who, arguments, word in table:
         reply = await askers[who].call("admin.users.invite", **arguments)
         assert reply.get("error") == word, (who, arguments, reply)
+    await house.sql(
+        "INSERT INTO invitations SELECT $1, 'I' || n, n::text::bytea, 'x', '', 'member', '{}', 'U1', 1, 9000000000000000"
+        " FROM generate_series(1, 10000) n"
+    )
+    assert (await house.acme.owner.call("admin.users.invite", email="x@example.com"))["error"] == "too_many_invitations"
     for method in ("admin.users.invitations.list", "admin.users.session.list", "admin.tokens.list"):
         assert (await house.ann.call(method))["error"] == "not_an_admin"
     assert (await house.ann.call("admin.users.invitations.revoke", invitation_id="I1"))["error"] == "not_an_admin"

@@ -120,7 +120,6 @@ class Granting:
             NotAnAdmin,
             InvalidEmail,
             AlreadyInTeam,
-            CannotChangeOwner,
             GuestNeedsChannel,
             ChannelNotFound,
             InvalidDuration,

@@ -26,6 +26,9 @@ class Invitations:
         rows = await self._connection.execute(_OPEN, {"w": self._workspace, "now": now_us, "n": limit})
         return [_invitation_of(row) for row in rows]
 
+    async def count_open(self, now_us: int) -> int:
+        return int((await self._connection.execute(_COUNT_OPEN, {"w": self._workspace, "now": now_us})).scalar_one())
+
     async def insert(self, invitation: Invitation, code_hash: bytes) -> None:
         """Earlier ones of the same address that are open are taken back."""
         mine = {"w": self._workspace, "email": invitation.email, "at": invitation.created_us}
@@ -51,6 +54,9 @@ _FROM = f"SELECT {_COLUMNS} FROM invitations WHERE workspace_id = :w"  # noqa: S
 _GET = text(f"{_FROM} AND invitation_id = :id")
 _BY_CODE = text(f"{_FROM} AND code_hash = :h")
 _OPEN = text(f"{_FROM} AND accepted_by IS NULL AND revoked_us IS NULL AND expires_us > :now ORDER BY created_us DESC LIMIT :n")
+_COUNT_OPEN = text(
+    "SELECT count(*) FROM invitations WHERE workspace_id = :w AND accepted_by IS NULL AND revoked_us IS NULL AND expires_us > :now"
+)
 _REPLACE = text(
     "UPDATE invitations SET revoked_us = :at WHERE workspace_id = :w AND lower(email) = lower(:email)"
     " AND accepted_by IS NULL AND revoked_us IS NULL"

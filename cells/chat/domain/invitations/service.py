@@ -45,7 +45,7 @@ class Invite:
             raise AlreadyInTeam
         await self._check_channels(tx)
         invitations, now_us = Invitations(tx.connection, tx.scope), tx.next_ts_us()
-        if len(await invitations.open(now_us, OPEN_MAX)) >= OPEN_MAX:
+        if await invitations.count_open(now_us) >= OPEN_MAX:
             raise TooManyInvitations
         ends_us, code = now_us + self.lifetime_us, secrets.token_urlsafe(32)
         made = Invitation(make_id("I"), email, self.real_name, self.role, self.channel_ids, self.actor.user_id, now_us, ends_us)
