@@ -237,7 +237,33 @@ async def bookmarks(play: Play, actor: Model) -> bool:
     return await play.call(actor, play.chance.choice(["bookmarks.edit", "bookmarks.remove"]), **said, bookmark_id=known)
 
 
+async def tells_all(play: Play, actor: Model) -> bool:
+    """A reply of one's own is broadcast later."""
+    me = actor.client.user_id
+    found = [
+        (channel, ts)
+        for channel, room in sorted(actor.books.rooms.items())
+        for ts, message in sorted(room.messages.items())
+        if message["user"] == me and message.get("thread_ts", ts) != ts and "subtype" not in message
+    ]
+    if not found:
+        return False
+    channel, ts = play.chance.choice(found)
+    return await play.call(actor, "chat.update", channel=channel, ts=ts, reply_broadcast="true")
+
+
+async def waves(play: Play, actor: Model) -> bool:
+    return await play.call(actor, "chat.meMessage", channel=play.room(actor)[0], text="waves")
+
+
+async def decorates(play: Play, actor: Model) -> bool:
+    found = play.message(actor, own=True)
+    blocks = play.chance.choice(["[]", '[{"type":"divider","block_id":"d"}]'])
+    return found is not None and await play.call(actor, "chat.update", channel=found[0], ts=found[1], text="x", blocks=blocks)
+
+
 ACTS: tuple[Act, ...] = (
+    tells_all, tells_all, waves, decorates,
     posts, posts, posts, posts_again, replies, replies, replies, edits, deletes, deletes, reacts, reacts, takes_back,
     creates, joins, leaves, invites, opens, marks, marks, changes_profile, adds_a_user, groups_users,
     sets_a_note, sets_a_note, renames, archives, unarchives, unarchives, kicks, closes, closes, pins, pins, unpins, bookmarks, bookmarks,
