@@ -60,8 +60,8 @@ async def test_the_application_role_sees_rows_of_its_scope_alone(cell_database: 
             await workspace.owner.call("usergroups.users.update", usergroup=group, users=workspace.owner.user_id)
             await workspace.owner.call("reactions.add", channel=workspace.general, timestamp=ts, name="x")
             await workspace.owner.call("users.setPresence", presence="away")
-        for table in chat_tables().tables.values():
-            await with_a_row(cell_database.owner_url, table, acme.scope.workspace_id, globex.scope.workspace_id)
+        for declared in chat_tables().tables.values():
+            await with_a_row(cell_database.owner_url, declared, acme.scope.workspace_id, globex.scope.workspace_id)
         for table in chat_tables().tables:
             async with chat.database.reading(acme.scope) as connection:
                 rows = (await connection.execute(text(f"SELECT DISTINCT workspace_id FROM {table}"))).scalars().all()

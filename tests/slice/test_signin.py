@@ -327,7 +327,7 @@ async def refuse_invitations(house: House, channel: str) -> None:
     admin = await house.acme.command("user.add", email="admin@example.com", name="admin", role="admin")
     askers = {"owner": house.acme.owner, "admin": house.acme.client(admin["token"]), "ann": house.ann}
     direct = (await house.acme.owner.call("conversations.open", users=house.ann.user_id))["channel"]["id"]
-    table = [
+    table: list[tuple[str, Reply, str]] = [
         ("ann", {"email": "x@example.com"}, "not_an_admin"),
         ("owner", {"email": "nonsense"}, "invalid_email"),
         ("owner", {"email": "ANN@example.com"}, "already_in_team"),

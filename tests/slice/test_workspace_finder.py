@@ -116,7 +116,7 @@ async def test_a_report_that_is_not_heard_is_due_again(cell_database: FreshDatab
 
         async def deaf(report: AddressReport) -> None:
             told.append(report)
-            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+            raise ConnectionError("nobody listens")
 
         async def busy(report: AddressReport) -> None:
             """Somebody comes in while the report is on its way."""
