@@ -10,7 +10,7 @@ import pytest
 
 from cells.chat.domain.catalogue import chat_tables
 from cells.runtime.log import WorkspaceLog
-from cells.runtime.tenancy import TenancyTable, TenantScope
+from cells.runtime.tenancy import Frozen, Incoming, TenancyTable, TenantScope
 from cells.runtime.transfer import CellService, Commands, Inspector, Moves, OwnerDatabase, Ownership, TransferService, travelling
 from chassis.clock import SystemClock
 from chassis.identity import CellName, ProcessId, WorkspaceId, make_workspace_id
@@ -240,3 +240,21 @@ async def test_the_reaper_takes_what_came_after_the_end_and_nothing_else(
         await source.drop("mv_ffffffffffff", ended_in)
         async with controlled(fleet.controller()):
             assert (await fleet.ended(running.id)).state is MoveState.DONE
+
+
+async def test_between_the_decision_and_the_opening_nobody_is_refused_for_good_vitess_17326(
+    control_database: FreshDatabase, two: tuple[FreshDatabase, FreshDatabase]
+) -> None:
+    """The route says B and B does not accept yet: both cells answer *not executed*, which routers hold, until somebody opens B."""
+    async with a_fleet(control_database, two) as fleet:
+        workspace_id = await fleet.workspace("acme")
+        move = await fleet.desk.start(workspace_id, "cell-b", 0)
+        await killed_at(fleet, "open.before")
+        row = await fleet.registry.workspaces.require(workspace_id)
+        assert (row.cell, row.epoch) == ("cell-b", 2)
+        for name, epoch, held in (("cell-a", 1, Frozen), ("cell-b", 2, Incoming), ("cell-b", 1, Incoming)):
+            with pytest.raises(held):
+                await fleet.sides[name].log.commit(TenantScope(workspace_id, epoch), Say("held"))
+        async with controlled(fleet.controller()):
+            assert (await fleet.ended(move.id)).state is MoveState.DONE
+        assert await fleet.require_sound(workspace_id, 20) == "cell-b"

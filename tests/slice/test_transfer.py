@@ -9,9 +9,10 @@ import asyncpg
 import pytest
 
 from cells.chat.domain.catalogue import chat_tables
-from cells.runtime.log import WorkspaceLog
+from cells.runtime.log import Transaction, WorkspaceLog
 from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyTable, TenantScope
 from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
+from cells.runtime.transfer.locking import RowLocked
 from cells.runtime.transfer.moving.digests import digest
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.ownership import StreamGone
@@ -110,9 +111,7 @@ async def test_a_workspace_is_carried_over_while_it_is_written(two: tuple[FreshD
             await b.moves.purge(ours, forget=False)
 
 
-async def test_what_is_written_at_the_target_comes_back_and_goes_no_further_vitess_9453(
-    two: tuple[FreshDatabase, FreshDatabase],
-) -> None:
+async def test_what_is_written_at_the_target_comes_back_and_goes_no_further(two: tuple[FreshDatabase, FreshDatabase]) -> None:
     """The way back is armed before the switch; neither stream sends on what it was sent."""
     async with a_side(two[0]) as a, a_side(two[1]) as b:
         ours = make_workspace_id()
@@ -134,6 +133,58 @@ async def test_what_is_written_at_the_target_comes_back_and_goes_no_further_vite
         assert (taken.state, taken.epoch, taken.seq) == ("active", 3, 140)
         for side in (a, b):
             await side.moves.drop(MOVE, ours)
+
+
+@dataclass(frozen=True)
+class SayWhenTold:
+    """A write that is under way for as long as the test wants."""
+
+    began: asyncio.Event
+    told: asyncio.Event
+
+    async def apply(self, tx: Transaction) -> None:
+        self.began.set()
+        await self.told.wait()
+        await Say("under way").apply(tx)
+
+
+async def test_a_write_under_way_at_the_seal_is_before_the_mark_vitess_16563(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """A position sampled while it was open would have been too early."""
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours, change = make_workspace_id(), SayWhenTold(asyncio.Event(), asyncio.Event())
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await say(a, ours, 5)
+        await copied(a, b, ours)
+        writing = asyncio.create_task(a.log.commit(TenantScope(ours, 1), change))
+        await change.began.wait()
+        sealing = asyncio.create_task(a.ownership.seal(ours, 1, 5_000, f"waggle_{MOVE}", f"move:{MOVE}", 1))
+        assert not (await asyncio.wait({sealing}, timeout=0.1))[0]
+        change.told.set()
+        await writing
+        sealed = await sealing
+        assert sealed.seq == 6
+        assert await b.moves.await_mark(MOVE, ours, 1, 10) == (True, 6)
+        assert await a.digest(ours) == await b.digest(ours)
+        for side in (a, b):
+            await side.moves.drop(MOVE, ours)
+
+
+async def test_a_write_that_outlasts_the_seals_patience_keeps_its_workspace_open_vitess_9453(
+    two: tuple[FreshDatabase, FreshDatabase],
+) -> None:
+    """A transaction open across the switch that commits at the source would be a lost write: there is no switch across it."""
+    async with a_side(two[0]) as a:
+        ours, change = make_workspace_id(), SayWhenTold(asyncio.Event(), asyncio.Event())
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await a.moves.publish(MOVE, ours)
+        writing = asyncio.create_task(a.log.commit(TenantScope(ours, 1), change))
+        await change.began.wait()
+        with pytest.raises(RowLocked, match="pid"):
+            await a.ownership.seal(ours, 1, 100, f"waggle_{MOVE}", f"move:{MOVE}", 1)
+        change.told.set()
+        await writing
+        assert (await a.ownership.look(ours)).state == "active"
+        await a.moves.drop(MOVE, ours)
 
 
 async def test_no_deletion_while_somebody_follows(two: tuple[FreshDatabase, FreshDatabase]) -> None:

@@ -1,5 +1,7 @@
 """A workspace moves while its people post and listen: nothing fails, nothing closes, nothing is lost, doubled or reordered."""
 
+import os
+import signal
 from functools import partial
 from typing import Any
 
@@ -79,3 +81,16 @@ async def test_what_stands_in_the_way_is_named_and_nothing_is_made(platform: Pla
     with pytest.raises(Refused, match="only one in its window"):
         platform.waggle("move", "finish", globex.name)
     assert len(platform.waggle("move", "list")) == before
+
+
+async def test_a_router_that_does_not_answer_holds_up_no_move_vitess_15630(platform: Platform, globex: Workspace) -> None:
+    """Nobody waits for routers: the fence refuses whoever comes late, and says where to."""
+    client = web_client(platform, globex.owner)
+    router = platform.pid("router")
+    os.kill(router, signal.SIGSTOP)
+    try:
+        moved = platform.waggle("move", "start", globex.name, "--to", "cell-1", "--window", "0", "--wait")
+    finally:
+        os.kill(router, signal.SIGCONT)
+    assert moved["state"] in ("window", "done", "running")
+    assert client.chat_postMessage(channel=general(client), text="the router woke up")["ok"]
