@@ -13,7 +13,7 @@ from tests.harness.workspaces import execute
 
 pytestmark = pytest.mark.anyio
 NEVER_MADE = {"channel": "C0000000000", "ts": "1000000000.000001", "user": "U0000000000", "usergroup": "S0000000000"}
-WITHOUT_IDS = {"api.test", "users.list", "rtm.connect", "conversations.create", "conversations.list", "usergroups.create"}
+WITHOUT_IDS = {"api.test", "auth.revoke", "conversations.create", "conversations.list", "rtm.connect", "usergroups.create", "users.list"}
 
 
 async def asked(client: ChatClient, ids: dict[str, str], own_channel: str) -> dict[tuple[str, bool], dict[str, Any]]:
@@ -27,6 +27,7 @@ async def asked(client: ChatClient, ids: dict[str, str], own_channel: str) -> di
             "thread_ts": ids["ts"],
             "users": ids["user"],
             "user": ids["user"],
+            "user_id": ids["user"],
             "usergroup": ids["usergroup"],
             "text": "x",
             "name": "x",
