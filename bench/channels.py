@@ -34,7 +34,8 @@ async def measure(setting: Setting, report: Report) -> None:
 
 def walk(setting: Setting, token: str) -> tuple[list[float], str]:
     """Milliseconds of each page, and the cursor of the last page that is full."""
-    took, cursors, seen = [], [""], set[str]()
+    took: list[float] = []
+    cursors, seen = [""], set[str]()
     while cursors[-1] or not took:
         began = time.perf_counter()
         body = _get(f"http://{setting.host}{FIRST}&cursor={cursors[-1]}", token)

@@ -46,6 +46,11 @@ class FakeCell(cell_pb2_grpc.CellServicer):
         result = json.dumps({"tokens": {"owner": "xoxp-1", "bot": "xoxb-1"}}) if fresh else ""
         return cell_pb2.AdmitReply(tenancy=self.tenancies[request.workspace_id], result=result)
 
+    async def Exchange(self, request_iterator: AsyncIterator[cell_pb2.Parcel], context: Context) -> AsyncIterator[cell_pb2.Parcel]:
+        """Gives back what it is given."""
+        async for parcel in request_iterator:
+            yield parcel
+
     async def Suspend(self, request: cell_pb2.SuspendRequest, context: Context) -> cell_pb2.TenancyReply:
         await self._asked("suspend", request.workspace_id, context)
         self.tenancies[request.workspace_id].state = "suspended"

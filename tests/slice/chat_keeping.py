@@ -220,7 +220,7 @@ async def _(world: World, method: str) -> Reply:
 def _bad_part(name: str, *bad: str) -> Callable[[World, str], Awaitable[Reply]]:
     async def show(world: World, method: str) -> Reply:
         made = (await bookmark(world, "bookmarks.add"))["bookmark"]["id"]
-        return [await bookmark(world, method, bookmark_id=made, **{name: value}) for value in bad][-1]
+        return [await bookmark(world, method, None, bookmark_id=made, **{name: value}) for value in bad][-1]
 
     return show
 

@@ -135,6 +135,9 @@ class Registration(directory_pb2_grpc.RegistrationServicer):
         self.heard.append(request)
         return directory_pb2.HeartbeatReply(interval_ms=100)
 
+    async def ReportAddresses(self, request: directory_pb2.ReportAddressesRequest, context: Any) -> directory_pb2.ReportAddressesReply:
+        return directory_pb2.ReportAddressesReply()
+
 
 async def test_it_makes_itself_known_again_and_again_and_says_when_it_leaves(cell_database: FreshDatabase, tmp_path: Path) -> None:
     registration = Registration()

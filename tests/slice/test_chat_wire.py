@@ -88,7 +88,8 @@ async def test_arguments(cell_database: FreshDatabase) -> None:
         missing = await acme.owner.call("chat.postMessage", text="x")
         assert missing["error"] == "invalid_arguments"
         assert missing["response_metadata"]["messages"] == ["[ERROR] missing required field: channel"]
-        for length in ("many", {}, "9" * 40):
+        lengths: tuple[object, ...] = ("many", {}, "9" * 40)
+        for length in lengths:
             unread = (await acme.owner.json("files.getUploadURLExternal", {"filename": "a.txt", "length": length})).json
             assert unread["response_metadata"]["messages"] == ["[ERROR] unreadable required field: length"], length
         for number, flag in enumerate(("1", "true", "True", True, 1)):

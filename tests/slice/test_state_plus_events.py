@@ -10,6 +10,7 @@ import pytest
 from cells.chat.domain.tokens.service import hash_of
 from cells.chat.domain.tokens.token import token_id_of
 from cells.chat.slack.rtm import subject_of
+from cells.runtime.workload import Regrouping
 from tests.harness.chat import ChatClient, Workspace, a_chat
 from tests.harness.databases import FreshDatabase
 from tests.harness.model import Model, Room, decoded, read_afresh
@@ -31,7 +32,8 @@ class Listener:
         assert acme.workload.sessions is not None
         me = self.model.client.user_id
         for event in await acme.events(after):
-            moves = [move for move in acme.workload.sessions.regroupings(event) if move.user_id == me]
+            changes = acme.workload.sessions.regroupings(event)
+            moves = [move for move in changes if isinstance(move, Regrouping) and move.user_id == me]
             self.groups |= {move.group for move in moves if move.joined}
             if self.groups & set(event.audience):
                 await self.model.hear(decoded(event.payload))

@@ -65,6 +65,9 @@ class ScriptedDirectory(directory_pb2_grpc.DirectoryServicer):
         found = self.resolvable.get(name)
         return directory_pb2.ResolveReply(found=found is not None, route=found)
 
+    async def FindWorkspaces(self, request, context):  # type: ignore[no-untyped-def]
+        raise NotImplementedError("no test here looks for workspaces")
+
 
 @contextlib.asynccontextmanager
 async def a_directory() -> AsyncIterator[tuple[ScriptedDirectory, grpc.aio.Channel]]:
