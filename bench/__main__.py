@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from bench import channels, files, graphql, hop, imports, large, moves, passing, posts, search, sockets, storm
+from bench import channels, files, graphql, history, hop, imports, large, moves, passing, posts, search, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
@@ -13,6 +13,7 @@ SUITES = {
     "channels": channels.measure,
     "files": files.measure,
     "graphql": graphql.measure,
+    "history": history.measure,
     "hop": hop.measure,
     "imports": imports.measure,
     "large": large.measure,

@@ -20,7 +20,7 @@ class Crowd:
         self.workspace: WorkspaceId = workspace
         home = setting.platform.home
         port = json.loads((home / "ports.json").read_text())[f"{setting.cell}-postgres"]
-        self._url = Postgres(home / "cells" / setting.cell / "postgres", port).url()
+        self.url = Postgres(home / "cells" / setting.cell / "postgres", port).url()
 
     async def people(self, count: int) -> list[UserId]:
         return await self._add([UserId(f"U{number:010}") for number in range(1, count + 1)])
@@ -109,14 +109,14 @@ class Crowd:
 
     async def analyze(self) -> None:
         """As autovacuum would within a minute."""
-        connection = await asyncpg.connect(self._url)
+        connection = await asyncpg.connect(self.url)
         try:
             await connection.execute("VACUUM ANALYZE")
         finally:
             await connection.close()
 
     async def _execute(self, statement: str, *arguments: object) -> None:
-        connection = await asyncpg.connect(self._url)
+        connection = await asyncpg.connect(self.url)
         try:
             await connection.execute(statement, self.workspace, *arguments)
         finally:
