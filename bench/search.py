@@ -22,13 +22,14 @@ from bench.load import NextRequest, Tally, closed_loop, http_request
 from bench.report import Report
 from bench.setting import Setting
 from cells.chat.domain.searching.saying import Said, message_document
-from cells.chat.search.hits import Batch, Document
+from cells.chat.search.hits import Batch, Document, EngineUnavailable
 from cells.chat.search.opensearch import Cluster
 from cells.chat.search.opensearch_index import Names
 from cells.chat.search.opensearch_store import Shelf
 from cells.chat.search.tsquery import vector_of
 from chassis.clock import SystemClock
 from chassis.identity import workspace_of_token
+from control_plane.provision.postgres import Postgres
 from tests.harness.opensearch import Node, a_node
 from tests.harness.platform import Platform, free_port
 
@@ -39,7 +40,7 @@ PAGE = 5_000
 CLIENTS = (1, 4, 8)
 SECONDS = 10.0
 BAR_MS = 200.0
-FOLLOWED = 3_000
+PUT_ATTEMPTS, PUT_AGAIN_S = 30, 6.0
 CELL = "cell-1"
 
 
@@ -160,7 +161,9 @@ class Library:
     node: Node
 
     async def open(self) -> None:
-        self._sql = await asyncpg.connect(Crowd(self.setting)._url)
+        home = self.setting.platform.home
+        port = json.loads((home / "ports.json").read_text())[f"{CELL}-postgres"]
+        self._sql = await asyncpg.connect(Postgres(home / "cells" / CELL / "postgres", port).url())
         self._cluster = Cluster(self.node.url, Names(f"waggle-{CELL}"), SystemClock())
         self._shelf = Shelf(self._cluster, self.workspace, f"waggle-{CELL}-{self.workspace.lower()}-9")  # type: ignore[arg-type]
         await self._shelf.make()
@@ -176,7 +179,7 @@ class Library:
         until_us = int(time.time() * 1_000_000)
         for page in _pages(talk.messages(channels, MESSAGES, until_us)):
             documents = [message_document(said, 1) for said in page]
-            await asyncio.gather(self._store(page, documents), self._shelf.put(Batch(tuple(documents)), Batch()))
+            await asyncio.gather(self._store(page, documents), self._put(documents))
         await self._sql.execute("CREATE INDEX search_messages_words ON search_messages USING gin (words) WITH (fastupdate = off)")
         words = "INSERT INTO search_words SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING"
         await self._sql.execute(words, self.workspace, talk.words)
@@ -206,6 +209,17 @@ class Library:
             [document.ts_us for document in documents],
             [vector_of(document, self.workspace) for document in documents],
         )
+
+    async def _put(self, documents: Sequence[Document]) -> None:
+        """A busy machine makes it late; it is told again."""
+        for _ in range(PUT_ATTEMPTS):
+            try:
+                await self._shelf.put(Batch(tuple(documents)), Batch())
+            except EngineUnavailable:
+                await asyncio.sleep(PUT_AGAIN_S)
+            else:
+                return
+        raise RuntimeError("OpenSearch takes no documents")
 
     async def settle(self) -> None:
         """Both engines are told that they know everything; the index is shown in place of the one that the cell began."""
