@@ -1,6 +1,7 @@
 """A Slack export with every known trouble comes in, and reads back as it was; what was left out is named."""
 
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -20,7 +21,8 @@ from tests.harness.databases import FreshDatabase
 from tests.harness.exports import DERIVED, Expected, Face, an_export, day_of
 
 pytestmark = pytest.mark.anyio
-MESSAGES = 5_000
+MESSAGES = int(os.environ.get("WAGGLE_TEST_IMPORT_MESSAGES", "5000"))
+"""`make imports` sets 100,000."""
 
 
 class Stopped(Exception):
