@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos methods bench chaos clean
+.PHONY: help up down test lint types format protos methods bench chaos imports clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ methods: $(STAMP) ## write docs/methods.md again, from the methods' declarations
 
 bench: $(STAMP) ## measure this machine; tables here, JSON in bench/results/
 	@$(BIN)/python -m bench $(ARGS)
+
+imports: $(STAMP) ## import a generated export of 100,000 messages with every trouble, and read it back equal
+	@WAGGLE_TEST_IMPORT_MESSAGES=100000 $(BIN)/python -m pytest -o faulthandler_timeout=1800 tests/slice/test_import.py -k every_trouble $(ARGS)
 
 chaos: $(STAMP) ## minutes of killing and pausing real processes
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 $(ARGS)
