@@ -24,6 +24,7 @@ PART_BYTES = 5 << 20
 """The least that S3 takes as a part."""
 PARTS_TOGETHER = 2
 CHUNK_BYTES = 128 << 10
+SETTLE_BYTES = 32 << 20
 SIGNED_S = 300
 RETRIES_MAX = 3
 RETRY_S_MAX = 20
@@ -59,7 +60,7 @@ class ObjectStore:
             self._store, key, buffer_size=PART_BYTES, max_concurrency=PARTS_TOGETHER, attributes=attributes
         )
         async with opened as writer:
-            yield writer
+            yield writer if self._folder is None else _Steady(writer, self._folder / key)
         if self._folder is not None:
             await asyncio.to_thread(_to_disk, self._folder / key)
 
@@ -109,6 +110,33 @@ class ObjectStore:
     async def sign(self, key: str) -> str:
         """An address of the store itself, good for SIGNED_S, for whoever holds it."""
         return str(await obstore.sign_async(self._store, "GET", key, timedelta(seconds=SIGNED_S)))
+
+
+class _Steady:
+    """Brings what was written to the disk now and then: the end of a large file waits for no more than the last of it, and whoever
+    sends is held to the disk's pace, not the page cache's."""
+
+    def __init__(self, writer: Writer, path: Path) -> None:
+        self._writer = writer
+        self._path = path
+        self._unsettled = 0
+
+    async def write(self, data: bytes, /) -> int:
+        written = await self._writer.write(data)
+        self._unsettled += len(data)
+        if self._unsettled >= SETTLE_BYTES:
+            self._unsettled = 0
+            await asyncio.to_thread(_parts_to_disk, self._path)
+        return written
+
+
+def _parts_to_disk(path: Path) -> None:
+    for part in path.parent.glob(f"{path.name}#*"):
+        opened = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _to_disk(path: Path) -> None:

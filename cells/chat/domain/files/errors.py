@@ -77,10 +77,6 @@ class NotAllowed(DomainError):
     code = "not_allowed"
 
 
-class MalwareDetected(DomainError):
-    code = "malware_detected"
-
-
 class UploadNotOpen(DomainError):
     """The address to upload to is spent, has expired, or its file was deleted."""
 
