@@ -24,6 +24,8 @@ def usergroup_face(group: UserGroup, team_id: str) -> dict[str, Any]:
         "date_update": group.updated_us // 1_000_000,
         "date_delete": group.deleted_us // 1_000_000,
         "auto_type": None,
+        "auto_provision": False,
+        "enterprise_subteam_id": "",
         "created_by": group.created_by,
         "updated_by": group.updated_by,
         "deleted_by": group.deleted_by or None,
