@@ -181,10 +181,7 @@ _KINDS = (
     " OR (f.filetype IN ('zip', 'gzip', 'tar', '7z', 'rar', 'bz2', 'xz', 'zst') AND 'zips' = ANY(CAST(:kinds AS text[])))"
     " OR (f.filetype = 'pdf' AND 'pdfs' = ANY(CAST(:kinds AS text[]))))"
 )
-_LISTED = (
-    " AND f.state = 'ready' AND f.created_us BETWEEN :from AND :to AND (:u = '' OR f.user_id = :u)"
-    f" AND {_KINDS} AND {_SEEN}"
-)
+_LISTED = f" AND f.state = 'ready' AND f.created_us BETWEEN :from AND :to AND (:u = '' OR f.user_id = :u) AND {_KINDS} AND {_SEEN}"
 _IN_CHANNEL = (
     " AND f.file_id IN (SELECT s.file_id FROM file_shares s WHERE s.workspace_id = :w AND s.channel_id = :c"  # noqa: S608
     f" AND {_SAID})"
