@@ -136,6 +136,8 @@ async def is_open(client: ChatClient, channel: str) -> bool:
     listed = (await client.call("conversations.list", types="im"))["channels"]
     shown = (await client.call("conversations.info", channel=channel))["channel"]
     assert [face["is_open"] for face in listed if face["id"] == channel] == [shown["is_open"]]
+    sidebar = (await client.call("client.counts"))["ims"]
+    assert [line["id"] for line in sidebar if line["id"] == channel] == [channel] * shown["is_open"]
     return bool(shown["is_open"])
 
 

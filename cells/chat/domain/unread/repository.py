@@ -120,5 +120,6 @@ _SIDEBAR = text(
     " FROM members m"
     " CROSS JOIN LATERAL (SELECT * FROM channels one WHERE one.workspace_id = :w AND one.channel_id = m.channel_id LIMIT 1) c"
     " WHERE m.workspace_id = :w AND m.user_id = :u AND NOT c.archived AND c.kind = ANY(CAST(:kinds AS text[]))"
+    " AND (m.closed_us = 0 OR c.latest_us > m.closed_us)"
     " ORDER BY c.latest_us DESC, c.channel_id LIMIT :n) s ORDER BY s.latest_us DESC, s.channel_id"
 )
