@@ -15,6 +15,7 @@ from cells.chat.domain.reminders.service import fire_reminder
 from cells.chat.domain.scheduled.service import DUE as SCHEDULED
 from cells.chat.domain.scheduled.service import send_scheduled
 from cells.chat.domain.searching.service import search_of
+from cells.chat.domain.tokens.ending import TOKEN_ENDS, end_token
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
 from cells.chat.exchange.verbs import exchanges
 from cells.chat.files.filing import filing
@@ -91,7 +92,7 @@ def chat(
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},
-        due={STATUS_ENDS: end_status, SCHEDULED: send_scheduled, REMINDERS: fire_reminder, **kept.due},
+        due={STATUS_ENDS: end_status, TOKEN_ENDS: end_token, SCHEDULED: send_scheduled, REMINDERS: fire_reminder, **kept.due},
         errands=kept.errands if tell_addresses is None else {**kept.errands, ADDRESSES: reporting(tell_addresses)},
         followers=searching.followers,
         notices=searching.notices,

@@ -10,6 +10,7 @@ import pytest
 from cells.chat.workload import chat
 from cells.runtime.bus import Bus, Claims
 from cells.runtime.gateway import CloseCode, Gateway, open_gateway
+from cells.runtime.jobs import DueWork
 from cells.runtime.log import LoggedTenant, Tenants
 from cells.runtime.tenancy import TenancyTable
 from cells.runtime.workload import Workload
@@ -19,7 +20,7 @@ from tests.harness.chat import ChatClient, Workspace, a_chat
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
 from tests.harness.recorder import Client, RecordingLink
-from tests.harness.workspaces import a_log
+from tests.harness.workspaces import a_log, execute
 
 pytestmark = pytest.mark.anyio
 
@@ -117,3 +118,23 @@ async def test_a_person_who_is_switched_off_is_out_at_once_and_comes_back_with_n
             assert (await here.client(acme, ann).call("auth.test"))["error"] == "token_revoked"
             fresh = await acme.command("token.create", user=ann.user_id)
             assert (await acme.client(fresh["token"]).call("auth.test"))["ok"]
+
+
+async def test_a_token_whose_time_is_over_takes_its_sockets_along(cell_database: FreshDatabase, redis_url: str) -> None:
+    async with a_chat(cell_database) as first:
+        acme = await first.found("acme")
+        made = await acme.command("token.create", expires_in=60)
+        client = acme.client(made["token"], made["user_id"])
+        async with processes(cell_database, redis_url, 1) as (here,):
+            socket, staying = await connect(here, acme, client), await connect(here, acme, acme.owner)
+            for what in ("tokens SET expires_us = 1 WHERE expires_us > 0", "due SET due_us = 1 WHERE name = 'token_ends'"):
+                await execute(cell_database.owner_url, f"UPDATE {what} AND workspace_id = $1", acme.scope.workspace_id)
+            clock = SystemClock()
+            await DueWork(here.workload.due, acme.tenant.database, acme.tenant.log, clock).step()
+            await eventually(lambda: socket.closed == CloseCode.EXPIRED, within_s=2, every_s=0.02)
+            assert staying.closed == 0
+
+            async def over() -> bool:
+                return bool((await here.client(acme, client).call("auth.test")).get("error") == "token_expired")
+
+            await eventually(over, within_s=2)

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cells.chat.domain.audits.service import note
+from cells.chat.domain.tokens.ending import TOKEN_ENDS
 from cells.chat.domain.tokens.errors import InvalidAuth, TokenNotFound
 from cells.chat.domain.tokens.events import tokens_revoked
 from cells.chat.domain.tokens.repository import Tokens
 from cells.chat.domain.tokens.token import NewToken, Token, TokenKind, token_id_of
 from cells.chat.domain.users.user import User
+from cells.runtime.jobs import plan_due
 from cells.runtime.log import Transaction
 from chassis.identity import make_bot_token, make_user_token
 
@@ -36,6 +38,8 @@ async def insert_token(tx: Transaction, wanted: NewToken) -> tuple[str, Token]:
     token = Token(hash_of(secret), user.user_id, wanted.scopes, now_us, None, wanted.expires_us, wanted.kind, **shown)
     tokens = Tokens(tx.connection, tx.scope)
     await tokens.insert(token)
+    if token.expires_us is not None:
+        await plan_due(tx, TOKEN_ENDS, token.token_id, token.expires_us)
     if wanted.kind is TokenKind.SESSION:
         await tokens.remove_dead(user.user_id, now_us - KEPT_AFTER_END_US)
     return secret, token
