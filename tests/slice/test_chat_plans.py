@@ -20,6 +20,7 @@ from cells.chat.domain.mentions.parsing import EVERYONE_TARGETS
 from cells.chat.domain.messages import hanging_repository
 from cells.chat.domain.messages import repository as messages
 from cells.chat.domain.pins import repository as pins
+from cells.chat.domain.plans import repository as plans
 from cells.chat.domain.reactions import repository as reactions
 from cells.chat.domain.reminders import repository as reminders
 from cells.chat.domain.scheduled import repository as scheduled
@@ -227,3 +228,5 @@ async def test_a_page_of_history_looks_into_the_months_it_is_of(cell_database: F
             values = {"c": BIG, "oldest": now_us - hour_us, "latest": now_us + hour_us, "n": 100}
             plan = await explained(connection, scope, messages._HISTORY[forward], **values)
             assert 1 <= len(plan.partitions) <= 3 and not plan.scanned_whole, (plan.partitions, plan.scanned_whole)
+        plan = await explained(connection, scope, plans._MESSAGES, **{"from": now_us - hour_us})
+        assert not {table for table in plan.scanned_whole if table.startswith("messages")}, "what was said today, counted twice a minute"

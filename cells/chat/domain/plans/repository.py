@@ -23,7 +23,7 @@ class Plans:
         return found
 
     async def count_messages(self, from_us: int) -> int:
-        """Said since `from_us`, deleted ones included."""
+        """Said since `from_us`, deleted ones included; not replies in channels where nothing else was said since."""
         found: int = (await self._connection.execute(_MESSAGES, {"w": self._workspace, "from": from_us})).scalar_one()
         return found
 
@@ -34,4 +34,9 @@ _CHANGE = text(
     " ON CONFLICT (workspace_id) DO UPDATE SET plan = excluded.plan, since_us = excluded.since_us"
 )
 _MEMBERS = text("SELECT count(*) FROM users WHERE workspace_id = :w AND bot_id IS NULL AND NOT deleted")
-_MESSAGES = text("SELECT count(*) FROM messages WHERE workspace_id = :w AND ts_us >= :from")
+# Channel by channel, by the messages' own key: what is read grows with what was said since, not with what was ever said.
+_MESSAGES = text(
+    "SELECT coalesce(sum(each.said), 0)::bigint FROM channels c CROSS JOIN LATERAL (SELECT count(*) AS said FROM messages m"
+    " WHERE m.workspace_id = :w AND m.channel_id = c.channel_id AND m.ts_us >= :from) each"
+    " WHERE c.workspace_id = :w AND c.latest_us >= :from"
+)
