@@ -38,11 +38,14 @@ def _number(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
 
 
+def _words() -> sa.Column[str]:
+    return sa.Column("words", TSVECTOR, nullable=False)
+
+
 def _tables() -> None:
     time = sa.Column("ts_us", sa.BigInteger, primary_key=True)
-    words = sa.Column("words", TSVECTOR, nullable=False)
-    op.create_table("search_messages", _key("workspace_id"), _key("channel_id"), time, _number("thread_us"), words)
-    op.create_table("search_files", _key("workspace_id"), _key("file_id"), _number("ts_us"), words.copy())
+    op.create_table("search_messages", _key("workspace_id"), _key("channel_id"), time, _number("thread_us"), _words())
+    op.create_table("search_files", _key("workspace_id"), _key("file_id"), _number("ts_us"), _words())
     op.create_table("search_words", _key("workspace_id"), _key("word"))
     op.create_table(
         "search_progress",
@@ -82,11 +85,11 @@ LANGUAGE plpgsql {_DOOR} SET enable_seqscan = off SET jit = off AS $$
 BEGIN
   RETURN QUERY EXECUTE $q$
     WITH hits AS MATERIALIZED (
-      SELECT s.channel_id, s.ts_us, s.words FROM search_messages s WHERE {_SEEN} LIMIT $9
+      SELECT s.ctid AS place, s.ts_us FROM search_messages s WHERE {_SEEN} LIMIT $9
     ), counted AS (SELECT count(*) AS total FROM hits), scored AS (
       SELECT r.channel_id, r.ts_us, r.score FROM (
         SELECT s.channel_id, s.ts_us, CASE WHEN $7 IS NULL THEN 0 ELSE {_SCORE % "$7"} END AS score
-        FROM hits s WHERE (SELECT c.total FROM counted c) < $9
+        FROM hits h JOIN search_messages s ON s.ctid = h.place WHERE (SELECT c.total FROM counted c) < $9
       ) r ORDER BY r.score * $8 DESC, r.ts_us * $8 DESC OFFSET $10 LIMIT $11
     )
     SELECT c.total, s.channel_id, s.ts_us, s.score FROM counted c LEFT JOIN scored s ON true
@@ -125,7 +128,8 @@ END $$
 
 WORDS_WITH = f"""
 CREATE FUNCTION search_words_with(pattern text, most integer) RETURNS TABLE (word text)
-LANGUAGE plpgsql {_DOOR} SET enable_seqscan = off SET jit = off AS $$
+LANGUAGE plpgsql {_DOOR} SET enable_seqscan = off SET enable_indexscan = off
+  SET enable_indexonlyscan = off SET jit = off AS $$
 BEGIN
   RETURN QUERY EXECUTE $q$
     WITH alike AS MATERIALIZED (SELECT s.workspace_id, s.word FROM search_words s WHERE s.word LIKE $1)
