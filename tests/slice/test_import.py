@@ -130,6 +130,7 @@ def without_threads_of_nobody(expected: Expected) -> None:
                 expected.history[folder][root].pop("thread_ts", None)
 
 
+@pytest.mark.lasts(180 + MESSAGES // 100)
 async def test_an_export_with_every_trouble_reads_back_equal(cell_database: FreshDatabase, tmp_path: Path) -> None:
     path = tmp_path / "export.zip"
     expected = an_export(path, MESSAGES)
