@@ -9,7 +9,7 @@ from cells.chat.search.query import Needle
 
 TOTAL_MAX = 10_000
 """Hits that are counted; where there are more, that many are said. Also the last one that can be paged to."""
-RANKED_MAX = 1_000
+RANKED_MAX = 300
 """Of more than TOTAL_MAX hits, the newest so many are ranked by score."""
 
 

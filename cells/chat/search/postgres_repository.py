@@ -11,7 +11,7 @@ from cells.chat.search.query import Match, Needle
 from cells.chat.search.tsquery import literal, query_of, ranking_of, vector_of, workspace_mark
 from cells.runtime.tenancy import TenantScope
 
-WITHIN_WORDS_MAX = 64
+WITHIN_WORDS_MAX = 32
 """Words that a part of a word stands for."""
 THREADS_MAX = 1_000
 """Latest messages by which it is told in which threads someone takes part."""
