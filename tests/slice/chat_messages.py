@@ -23,6 +23,11 @@ def soon(seconds: int = 3_600) -> str:
     return str(int(time.time()) + seconds)
 
 
+async def is_due(world: World, name: str) -> bool:
+    statement = "SELECT 1 FROM due WHERE name = $1 AND workspace_id = $2"
+    return bool(await execute(world.chat.databases.owner_url, statement, name, world.acme.scope.workspace_id))
+
+
 async def a_stream(world: World, **more: Any) -> str:
     reply = await world.bot.call("chat.startStream", channel=world.dev, thread_ts=world.ts, markdown_text="a", **more)
     return str(reply["ts"])
@@ -84,7 +89,7 @@ async def unschedule(world: World) -> Reply:
     made = await try_(world, "chat.scheduleMessage", post_at=soon())
     reply = await try_(world, "chat.deleteScheduledMessage", scheduled_message_id=made["scheduled_message_id"])
     assert (await world.owner.call("chat.scheduledMessages.list"))["scheduled_messages"] == []
-    assert await execute(world.chat.databases.owner_url, "SELECT 1 FROM due WHERE name = 'scheduled_message'") == []
+    assert not await is_due(world, "scheduled_message")
     return reply
 
 
@@ -187,7 +192,7 @@ async def complete_reminder(world: World) -> Reply:
     one = await a_reminder(world)
     await world.owner.call("reminders.complete", reminder=one)
     assert (await world.owner.call("reminders.info", reminder=one))["reminder"]["complete_ts"] > 0
-    assert await execute(world.chat.databases.owner_url, "SELECT 1 FROM due WHERE name = 'reminder'") == []
+    assert not await is_due(world, "reminder")
     return await world.owner.call("reminders.complete", reminder=one)
 
 
