@@ -32,6 +32,10 @@ def test_a_declaration_is_whole(name: str) -> None:
     assert len({error.code for error in method.errors}) == len(set(method.errors)), "one word is declared by two errors"
 
 
+def test_no_line_is_about_a_method_that_is_gone() -> None:
+    assert sorted(set(SUMMARIES) - set(METHODS)) == []
+
+
 def test_methods_of_apps_are_not_served() -> None:
     assert [name for name in METHODS if name.startswith(OF_APPS)] == []
 
