@@ -1,5 +1,6 @@
 """The `Cell` service over gRPC: idempotent, epoch-checked, and silent to whoever shows no credential."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from sqlalchemy import MetaData
 from cells.runtime.bus import Bus
 from cells.runtime.log import Tenants, WorkspaceLog
 from cells.runtime.tenancy import Database, NotMine, Suspended, TenancyTable, TenantScope
-from cells.runtime.transfer import CellService, Commands, Inspector, Ownership
+from cells.runtime.transfer import CellService, Commands, Inspector, Ownership, servicer
 from cells.runtime.workload import Tenant, Workload
 from chassis.identity import make_workspace_id
 from chassis.rpc import channel, listen, server
@@ -54,7 +55,16 @@ async def no_app(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError("no request comes in here")
 
 
-WORKLOAD = Workload(name="said", tables=MetaData(), app=no_app, commands={"say": say, "refuse": refuse}, admit=admit)
+async def echo(tenant: Tenant, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        if piece == b"stop":
+            await refuse(tenant, {})
+        yield piece.upper()
+
+
+WORKLOAD = Workload(
+    name="said", tables=MetaData(), app=no_app, commands={"say": say, "refuse": refuse}, admit=admit, exchanges={"echo": echo}
+)
 
 
 @asynccontextmanager
@@ -217,3 +227,35 @@ async def test_another_process_of_the_cell_hears_of_it(cell_database: FreshDatab
             await eventually(lambda: other.count_active() == 0, within_s=5)
             with pytest.raises(Suspended):
                 other.require(workspace_id, 1)
+
+
+async def exchanged(
+    cell: CellUnderTest, workspace_id: str, name: str, *bodies: bytes, epoch: int = 1, silent: bool = False
+) -> list[cell_pb2.Parcel]:
+    async def parcels() -> AsyncIterator[cell_pb2.Parcel]:
+        yield cell_pb2.Parcel(workspace_id=workspace_id, epoch=epoch, name=name, body=bodies[0] if bodies else b"")
+        for body in bodies[1:]:
+            yield cell_pb2.Parcel(body=body)
+        if silent:
+            await asyncio.Event().wait()
+
+    return [parcel async for parcel in cell.stub.Exchange(parcels())]
+
+
+async def test_an_exchange_goes_both_ways_in_order_and_ends_with_a_word(
+    cell_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace_id = make_workspace_id()
+    async with a_cell(cell_database) as cell:
+        await cell.stub.Admit(admission(workspace_id))
+        assert [parcel.body for parcel in await exchanged(cell, workspace_id, "echo", b"a", b"b", b"c")] == [b"A", b"B", b"C"]
+        said = await exchanged(cell, workspace_id, "echo", b"a", b"stop", b"c")
+        assert (said[0].body, said[1].error != "", len(said)) == (b"A", True, 2)
+        [unknown] = await exchanged(cell, workspace_id, "nothing", b"")
+        assert unknown.error == "unknown_command" and "echo" in unknown.detail
+        for wrong, status in (({"epoch": 7}, "FAILED_PRECONDITION"), ({"workspace_id": "T; DROP"}, "INVALID_ARGUMENT")):
+            code, _ = await refused(exchanged(cell, **{"workspace_id": workspace_id, "name": "echo", **wrong}))  # type: ignore[arg-type]
+            assert code.name == status
+        monkeypatch.setattr(servicer, "SILENCE_S_MAX", 0.1)
+        code, _ = await refused(exchanged(cell, workspace_id, "echo", b"a", silent=True))
+        assert code.name == "DEADLINE_EXCEEDED"

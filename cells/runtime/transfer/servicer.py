@@ -1,5 +1,6 @@
 """The `Cell` service: what the control plane asks of a cell."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,8 @@ from chassis.identity import WorkspaceId, is_workspace_id
 from protos.cell.v1 import cell_pb2, cell_pb2_grpc
 
 NAME_CHARACTERS_MAX = 100
+SILENCE_S_MAX = 120.0
+"""Of somebody in the middle of an exchange."""
 
 
 class CellService(cell_pb2_grpc.CellServicer):
@@ -121,8 +124,13 @@ class CellService(cell_pb2_grpc.CellServicer):
 
 
 async def _bodies(first: cell_pb2.Parcel, following: AsyncIterator[cell_pb2.Parcel]) -> AsyncIterator[bytes]:
+    """Raises TimeoutError where the other end says nothing more and does not end."""
     yield first.body
-    async for parcel in following:
+    while True:
+        async with asyncio.timeout(SILENCE_S_MAX):
+            parcel = await anext(following, None)
+        if parcel is None:
+            return
         yield parcel.body
 
 
