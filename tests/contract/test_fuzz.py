@@ -1,6 +1,7 @@
 """Whatever is sent to any method, the answer is Slack-shaped: no exception, no word that was not declared, nothing of others."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,23 +49,34 @@ class Fuzzing:
 async def inhabited(workspace: Workspace, mark: str) -> dict[str, list[str]]:
     """Something of every kind, and what names it."""
     owner = workspace.owner
-    private = (await owner.call("conversations.create", name=f"{mark}-private", is_private="1"))["channel"]["id"]
-    public = (await owner.call("conversations.create", name=f"{mark}-public"))["channel"]["id"]
-    said = [(await owner.call("chat.postMessage", channel=channel, text=mark))["ts"] for channel in (private, public)]
-    group = (await owner.call("usergroups.create", name=mark))["usergroup"]["id"]
-    other = await workspace.add(mark)
-    people = [workspace.owner.user_id, other.user_id, workspace.bot.user_id]
-    places = [workspace.general, private, public]
-    named = {
-        "channel": places,
-        "channel_id": places,
-        "ts": said,
-        "timestamp": said,
-        "thread_ts": said,
-        "usergroup": [group],
-        "user": people,
+    private = await made(owner, "conversations.create", "channel.id", name=f"{mark}-private", is_private="1")
+    public = await made(owner, "conversations.create", "channel.id", name=f"{mark}-public")
+    places, people = [workspace.general, private, public], [owner.user_id, (await workspace.add(mark)).user_id, workspace.bot.user_id]
+    said = [await made(owner, "chat.postMessage", "ts", channel=channel, text=mark) for channel in (private, public)]
+    link = {"channel_id": private, "title": mark, "type": "link", "link": f"https://{mark}.example.com/"}
+    later = {"channel": private, "text": mark, "post_at": str(int(time.time()) + 86_400)}
+    kept = {
+        "usergroup": await made(owner, "usergroups.create", "usergroup.id", name=f"{mark} group"),
+        "file": await made(owner, "files.upload", "file.id", content=mark, filename=f"{mark}.txt", channels=private),
+        "bookmark_id": await made(owner, "bookmarks.add", "bookmark.id", **link),
+        "reminder": await made(owner, "reminders.add", "reminder.id", text=mark, time=later["post_at"]),
+        "scheduled_message_id": await made(owner, "chat.scheduleMessage", "scheduled_message_id", **later),
     }
-    return named | {"oldest": said, "latest": said, "users": people, "name": ["smile"], "text": ["hello"], "cursor": [""]}
+    of_places = dict.fromkeys(("channel", "channel_id", "channel_ids", "channels"), places)
+    of_times = dict.fromkeys(("ts", "timestamp", "thread_ts", "message_ts", "oldest", "latest"), said)
+    of_people = dict.fromkeys(("user", "users", "user_id"), people)
+    words = {"name": ["smile"], "text": ["hello"], "cursor": [""], "query": ["hello", "in:#general"]}
+    return {**of_places, **of_times, **of_people, **words, **{name: [value] for name, value in kept.items()}}
+
+
+async def made(client: ChatClient, method: str, path: str, **arguments: str) -> str:
+    """What the answer holds at the path."""
+    reply = await client.call(method, **arguments)
+    assert reply["ok"], (method, reply)
+    found: Any = reply
+    for key in path.split("."):
+        found = found[key]
+    return str(found)
 
 
 @contextmanager

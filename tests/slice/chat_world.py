@@ -36,11 +36,6 @@ class World:
     async def disable(self, user_id: str) -> None:
         await execute(self.chat.databases.owner_url, *self._set("users SET deleted = true WHERE user_id = $2", user_id))
 
-    async def due(self, name: str) -> list[Any]:
-        """Work of that name that waits for its time."""
-        ours = self.acme.scope.workspace_id
-        return await execute(self.chat.databases.owner_url, "SELECT 1 FROM due WHERE name = $1 AND workspace_id = $2", name, ours)
-
     def _set(self, what: str, value: str) -> tuple[str, str, str]:
         return f"UPDATE {what} AND workspace_id = $1", self.acme.scope.workspace_id, value
 
