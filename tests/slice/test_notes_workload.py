@@ -1,21 +1,29 @@
 """The runtime knows nothing of chat: another workload in a real cell, asked through a tunnel."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import count, takewhile
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from cells.runtime.tenancy import TenantScope
+from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
+from chassis.identity import WorkspaceId
 from examples.notes import notes
 from migrations.isolation import protection_of
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward import Forwarder, HoldTimeout, Limits
 from router.routes.table import RouteTable
-from tests.harness.cells import a_cell, directory_of
+from tests.harness.cells import RunningCell, a_cell, directory_of
 from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
 from tests.harness.tunnels import forwarding_to
-from tests.harness.workspaces import a_workspace, execute, set_tenancy
+from tests.harness.workspaces import a_log, a_workspace, execute, set_tenancy
 
 pytestmark = pytest.mark.anyio
 
@@ -66,3 +74,71 @@ async def test_a_held_workspace_refuses_notes_before_anything_is_done(cell_datab
             await set_tenancy(database.owner_url, scope.workspace_id, "active", scope.epoch)
             assert (await ask(forwarder, table, scope, "POST", b"in time"))[0] == 201
         assert [json.loads(event.payload)["text"] for event in await cell.log.read(scope, 0)] == ["in time"]
+
+
+@pytest.fixture
+def two(make_cell_database: Callable[[], FreshDatabase]) -> tuple[FreshDatabase, FreshDatabase]:
+    return make_cell_database(), make_cell_database()
+
+
+async def test_notes_move_to_another_cell_while_they_are_written(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """All that the app did for it was to take its rows through the request's tenant and to let *not executed* pass."""
+    here, there = [await with_notes_tables(database) for database in two]
+    scope = await a_workspace(here.owner_url)
+    async with (
+        a_cell(here, notes().app, name="a") as a,
+        a_cell(there, notes().app, name="b") as b,
+        mover(a, here) as source,
+        mover(b, there) as target,
+    ):
+        table = directory_of(a, b, homes={scope: "a"})
+        async with forwarding_to(table) as forwarder:
+            written, enough = list[str](), asyncio.Event()
+            writing = asyncio.create_task(write_on(forwarder, table, scope, written, enough))
+            await eventually(lambda: len(written) > 20)
+            await carry(source, target, scope.workspace_id)
+            seen = len(written)
+            await eventually(lambda: len(written) > seen + 20)
+            enough.set()
+            await writing
+            _, found = await ask(forwarder, table, scope, "GET")
+            assert sorted(note["text"] for note in found) == sorted(written), "lost or doubled"
+            assert [json.loads(event.payload)["text"] for event in await b.log.read(replace(scope, epoch=2), 0)] == written, "reordered"
+        for side in (source, target):
+            await side.drop(MOVE, scope.workspace_id)
+            assert await side.leftovers() == []
+
+
+MOVE = "mv_0123456789ab"
+
+
+@asynccontextmanager
+async def mover(cell: RunningCell, database: FreshDatabase) -> AsyncIterator[Moves]:
+    owner = OwnerDatabase(database.owner_url)
+    async with a_log(database.app_url) as (rows, _):
+        try:
+            yield Moves(owner, travelling(notes().tables), Ownership(rows, cell.table, None), cell.table.wake)
+        finally:
+            await owner.close()
+
+
+async def write_on(forwarder: Forwarder, table: RouteTable, scope: TenantScope, written: list[str], enough: asyncio.Event) -> None:
+    for number in takewhile(lambda _: not enough.is_set(), count()):
+        status, _ = await ask(forwarder, table, scope, "POST", f"note {number}".encode())
+        assert status == 201
+        written.append(f"note {number}")
+
+
+async def carry(source: Moves, target: Moves, workspace_id: WorkspaceId) -> None:
+    """Publish, copy, follow, seal, take: what the controller says, without its memory."""
+    connection, row = await source.publish(MOVE, workspace_id)
+    await target.ownership.receive(workspace_id, row.epoch, row.secret, row.name, row.subdomain)
+
+    async def copied() -> bool:
+        return (await target.copy(MOVE, workspace_id, connection))[0]
+
+    await eventually(copied)
+    sealed = await source.ownership.seal(workspace_id, row.epoch, 1_000, f"waggle_{MOVE}", f"move:{MOVE}", 1)
+    assert await target.await_mark(MOVE, workspace_id, 1, 10) == (True, sealed.seq)
+    await target.ownership.take(workspace_id, row.epoch + 1, sealed.seq, sealed.last_ts_us)
+    await source.ownership.retire(workspace_id, row.epoch + 1, "b")
