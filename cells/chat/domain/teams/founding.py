@@ -7,9 +7,9 @@ from cells.chat.domain.channels.channel import Channel, ChannelKind
 from cells.chat.domain.channels.repository import Channels
 from cells.chat.domain.channels.service import NewChannel, create_channel
 from cells.chat.domain.members.service import add_members, require_visible
-from cells.chat.domain.roles.role import Role
 from cells.chat.domain.plans.plan import PLANS
 from cells.chat.domain.plans.repository import Plans
+from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.repository import Team, Teams
 from cells.chat.domain.tokens.scopes import SCOPES
 from cells.chat.domain.tokens.service import create_token
