@@ -4,12 +4,14 @@ import asyncio
 import json
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.harness.platform import Platform, clean_environment, free_port
@@ -88,3 +90,20 @@ def test_slack_sdk_and_its_async_client(platform: Platform) -> None:
 def test_web_api_on_node(platform: Platform) -> None:
     wanted = steps()
     judge(wanted, by_node(platform, tokens(platform, "node"), wanted))
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(platform: Platform) -> None:
+    """As slack_sdk's own tests do it: users.list until it is too much. Other methods are not held back by it."""
+    client = WebClient(tokens(platform, "hasty")["bot"], base_url=platform.api)
+    with pytest.raises(SlackApiError) as refused:
+        for _ in range(CALLS_MIN):
+            client.users_list()
+    answer = refused.value.response
+    assert (answer.status_code, answer["error"], int(answer.headers["retry-after"]) > 0) == (429, "ratelimited", True)
+    assert client.auth_test()["ok"]
+
+
+def test_methods_are_listed_for_anyone(platform: Platform) -> None:
+    with urllib.request.urlopen(f"{platform.api}_methods", timeout=10) as answer:
+        listed = {method["name"]: method for method in json.load(answer)["methods"]}
+    assert listed["users.list"]["scopes"] == ["users:read"] and not [name for name in listed if name.startswith("apps.")]
