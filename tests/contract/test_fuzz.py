@@ -43,6 +43,7 @@ class Fuzzing:
         said = reply.json
         assert reply.status == 200 or said["error"] == "too_many_attempts", (method, asked, reply.status)
         assert said["ok"] or said["error"] in known | {"token_revoked"}, (method, asked, said)
+        assert {"x-oauth-scopes", "x-accepted-oauth-scopes"} <= reply.headers.keys(), (method, asked)
         assert THEIRS not in reply.body.decode() and "Traceback" not in reply.body.decode(), (method, asked)
 
 
