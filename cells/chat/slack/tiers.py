@@ -16,14 +16,14 @@ class Tier(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`burst` calls at once, `per_minute` in the long run."""
+    """`burst` calls at once, `per_minute` in the long run. Wide for rtm.connect (tier one): all of an app's sockets come back at once."""
 
     per_minute: int
     burst: int
 
 
 ALLOWANCES = {
-    Tier.ONE: Allowance(5, 20),
+    Tier.ONE: Allowance(10, 100),
     Tier.TWO: Allowance(20, 60),
     Tier.THREE: Allowance(50, 200),
     Tier.FOUR: Allowance(100, 400),
