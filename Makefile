@@ -14,10 +14,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos methods bench chaos imports clean
+.PHONY: help up down test lint types format protos methods bench chaos chaos-moves imports clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(STAMP) ## start the platform here: control plane, router, two cells, a demo workspace (ARGS="--detach --cells 3")
 	@$(BIN)/waggle up $(ARGS)
@@ -54,7 +54,10 @@ imports: $(STAMP) ## import a generated export of 100,000 messages with every tr
 	@WAGGLE_TEST_IMPORT_MESSAGES=100000 $(BIN)/python -m pytest -o faulthandler_timeout=1800 tests/slice/test_import.py -k every_trouble $(ARGS)
 
 chaos: $(STAMP) ## minutes of killing and pausing real processes
-	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 $(ARGS)
+	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 --ignore-glob 'tests/chaos/test_[dm]*' $(ARGS)
+
+chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 min), and a deep search; docs/move-fault-matrix.md
+	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=14400 tests/chaos/test_deep_search.py tests/chaos/test_move_matrix.py $(ARGS)
 
 clean: ## remove the virtual environment and caches (not the data)
 	rm -rf .venv tests/node/node_modules tests/opensearch/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

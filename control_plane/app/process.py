@@ -14,7 +14,7 @@ from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.settings import ControlSettings
-from control_plane.moves import Controller, Desk, Drainer, Reaper
+from control_plane.moves import Controller, Desk, Drainer, PauseFolder, Reaper, no_pause
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
@@ -53,7 +53,9 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         cell_creation = CellCreation(registry, provisioner)
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
-        controller, desk = Controller(registry, doors, SystemClock(), attachments=AttachmentDoors(doors)), Desk(registry, doors)
+        pause = no_pause if settings.move_pauses is None else PauseFolder(settings.move_pauses)
+        controller = Controller(registry, doors, SystemClock(), pause, attachments=AttachmentDoors(doors))
+        desk = Desk(registry, doors)
         drainer = Drainer(registry, desk, controller.wake)
         admin = AdminService(
             registry=registry,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chassis.errors import SettingsError
 from chassis.mail import MailSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
@@ -22,5 +23,12 @@ class ControlSettings:
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
+    testing: bool = setting("WAGGLE_CONTROL_TESTING", default=False, help="allow what only tests may do")
+    move_pauses: Path | None = setting("WAGGLE_CONTROL_MOVE_PAUSES", default=None, help="tests only: folder of points where moves stop")
     mail: MailSettings = field(default_factory=MailSettings)
     tls: Tls = field(default_factory=Tls)
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError: a folder that can stop moves was never meant for people's platform."""
+        if self.move_pauses is not None and not self.testing:
+            raise SettingsError("WAGGLE_CONTROL_MOVE_PAUSES stops moves; it is allowed with WAGGLE_CONTROL_TESTING=1 only")

@@ -3,6 +3,8 @@
 from control_plane.moves.controller import Controller
 from control_plane.moves.desk import Desk, MoveRefused, Plan
 from control_plane.moves.draining import Drain, Drainer
+from control_plane.moves.pausing import PauseFolder
 from control_plane.moves.reaper import Reaper
+from control_plane.moves.steps import no_pause
 
-__all__ = ["Controller", "Desk", "Drain", "Drainer", "MoveRefused", "Plan", "Reaper"]
+__all__ = ["Controller", "Desk", "Drain", "Drainer", "MoveRefused", "PauseFolder", "Plan", "Reaper", "no_pause"]

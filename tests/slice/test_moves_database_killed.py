@@ -1,0 +1,81 @@
+"""PostgreSQL of either cell is killed at an edge of a step: the move ends by itself, and nobody has lost or kept anything."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from control_plane.provision.cluster_settings import ClusterSettings
+from control_plane.provision.postgres import Postgres
+from control_plane.provision.processes import free_port
+from control_plane.registry import MoveState
+from tests.harness import faults
+from tests.harness.databases import FreshDatabase, copy_of, drop, in_own_loop, migrated_template
+from tests.harness.fleet import Fleet, a_fleet, controlled
+
+pytestmark = [pytest.mark.anyio]
+
+POINTS = ("copy.before", "copy.after", "catch_up.before", "sealed", "open.before", "purge.before")
+Clusters = tuple[Postgres, Postgres]
+
+
+@pytest.fixture(scope="module")
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
+    """One server a cell, as in production, and nobody else's: these are killed."""
+    servers = [Postgres(tmp_path_factory.mktemp(name), free_port(), settings=ClusterSettings(durable=False)) for name in ("a", "b")]
+    try:
+        for server in servers:
+            in_own_loop(server.start())
+            migrated_template(server, "cell")
+        yield servers[0], servers[1]
+    finally:
+        for server in servers:
+            in_own_loop(server.stop())
+
+
+@pytest.fixture
+def two(clusters: Clusters) -> Iterator[tuple[FreshDatabase, FreshDatabase]]:
+    source, target = (copy_of(server, "template_cell") for server in clusters)
+    yield source, target
+    for server, database in zip(clusters, (source, target), strict=True):
+        drop(server, database)
+
+
+@dataclass
+class Killer:
+    """Kills a server where the move stands, lets the move go on against what is gone, and starts the server again."""
+
+    server: Postgres
+    point: str
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self, point: str) -> None:
+        if point == self.point and not self.killed.is_set():
+            assert self.server.pid is not None
+            faults.kill(self.server.pid)
+            self.killed.set()
+
+    @asynccontextmanager
+    async def at_work(self, fleet: Fleet) -> AsyncIterator[None]:
+        async with controlled(fleet.controller(self.pause)), asyncio.timeout(30):
+            await self.killed.wait()
+            await self.server.start()
+            yield
+
+
+@pytest.mark.parametrize("struck", ["source", "target"])
+async def test_a_move_whose_database_is_killed_ends_by_itself(
+    control_database: FreshDatabase, clusters: Clusters, two: tuple[FreshDatabase, FreshDatabase], struck: str
+) -> None:
+    server = clusters[0] if struck == "source" else clusters[1]
+    async with a_fleet(control_database, two) as fleet:
+        for number, point in enumerate(POINTS):
+            workspace_id = await fleet.workspace(f"acme-{number}", posts=5)
+            move = await fleet.desk.start(workspace_id, "cell-b", 0)
+            async with Killer(server, point).at_work(fleet):
+                ended = await fleet.ended(move.id)
+            assert ended.state in (MoveState.DONE, MoveState.UNDONE), (point, ended)
+            lives_in = await fleet.require_sound(workspace_id, 5)
+            assert lives_in == ("cell-b" if ended.state is MoveState.DONE else "cell-a"), (point, ended)
