@@ -7,12 +7,21 @@ from sqlalchemy import Table, text
 
 from cells.chat.domain.catalogue import chat_tables
 from cells.chat.slack.methods import all_methods
-from tests.harness.chat import ChatClient, a_chat
+from tests.harness.chat import ChatClient, Workspace, a_chat
 from tests.harness.databases import FreshDatabase
 from tests.harness.workspaces import execute
 
 pytestmark = pytest.mark.anyio
-NEVER_MADE = {"channel": "C0000000000", "ts": "1000000000.000001", "user": "U0000000000", "usergroup": "S0000000000"}
+NEVER_MADE = {
+    "channel": "C0000000000",
+    "ts": "1000000000.000001",
+    "user": "U0000000000",
+    "usergroup": "S0000000000",
+    "file": "F0000000000",
+    "bookmark_id": "Bk0000000000",
+    "reminder": "Rm0000000000",
+    "scheduled_message_id": "Q0000000000",
+}
 WITHOUT_IDS = {"api.test", "auth.revoke", "conversations.create", "conversations.list", "rtm.connect", "usergroups.create", "users.list"}
 
 
@@ -21,20 +30,33 @@ async def asked(client: ChatClient, ids: dict[str, str], own_channel: str) -> di
     answers = {}
     for channel in (ids["channel"], own_channel):
         arguments = {
-            "channel": channel,
-            "ts": ids["ts"],
-            "timestamp": ids["ts"],
-            "thread_ts": ids["ts"],
-            "users": ids["user"],
-            "user": ids["user"],
-            "user_id": ids["user"],
-            "usergroup": ids["usergroup"],
+            **ids,
+            **dict.fromkeys(("channel", "channel_id", "channels", "channel_ids"), channel),
+            **dict.fromkeys(("timestamp", "thread_ts", "message_ts"), ids["ts"]),
+            **dict.fromkeys(("users", "user_id"), ids["user"]),
+            "files": [{"id": ids["file"]}],
             "text": "x",
             "name": "x",
+            "title": "x",
         }
         for method in sorted(set(all_methods()) - WITHOUT_IDS):
             answers[method, channel == own_channel] = await client.call(method, **arguments)
     return answers
+
+
+async def kept(globex: Workspace) -> dict[str, str]:
+    """What somebody in the other workspace made, by the arguments that would name it."""
+    owner, link = globex.owner, {"title": "theirs", "type": "link", "link": "https://example.com/"}
+    bookmark = await owner.call("bookmarks.add", channel_id=globex.general, **link)
+    later = {"time": "in 5 hours", "text": "theirs"}
+    reminder = await owner.call("reminders.add", **later)
+    scheduled = await owner.call("chat.scheduleMessage", channel=globex.general, text="theirs", post_at=reminder["reminder"]["time"])
+    return {
+        "file": (await owner.call("files.upload", content="theirs", filename="theirs.txt", channels=globex.general))["file"]["id"],
+        "bookmark_id": bookmark["bookmark"]["id"],
+        "reminder": reminder["reminder"]["id"],
+        "scheduled_message_id": scheduled["scheduled_message_id"],
+    }
 
 
 async def test_ids_of_another_workspace_are_ids_that_were_never_made(cell_database: FreshDatabase) -> None:
@@ -42,10 +64,10 @@ async def test_ids_of_another_workspace_are_ids_that_were_never_made(cell_databa
         acme, globex = await chat.found("acme"), await chat.found("globex")
         ts = (await globex.owner.call("chat.postMessage", channel=globex.general, text="theirs", client_msg_id="theirs"))["ts"]
         group = (await globex.owner.call("usergroups.create", name="theirs"))["usergroup"]["id"]
+        crafted = {"channel": globex.general, "ts": ts, "user": globex.owner.user_id, "usergroup": group, **await kept(globex)}
         before = await globex.head()
-        client = await acme.add("ann")
+        client = acme.owner  # who may all that a person may
         own = [(await client.call("conversations.create", name=f"own{n}"))["channel"]["id"] for n in range(2)]
-        crafted = {"channel": globex.general, "ts": ts, "user": globex.owner.user_id, "usergroup": group}
         expected = await asked(client, NEVER_MADE, own[0])
         found = await asked(client, crafted, own[1])
         assert {key: found[key].get("error") for key in found} == {key: expected[key].get("error") for key in expected}
