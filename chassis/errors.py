@@ -8,6 +8,14 @@ class WaggleError(Exception):
 
     code: ClassVar[str] = "internal_error"
 
+    def sentence(self) -> str:
+        """For people: its own words, else what its kind says of itself; empty where neither says more than `code`."""
+        own = str(self)
+        if own and own != self.code:
+            return own
+        told = (type(self).__doc__ or "").split("\n\n")[0].split()
+        return " ".join(told).removesuffix(".")
+
 
 class SettingsError(WaggleError):
     """A start that cannot be: one line that names the value, the variable and what is allowed."""

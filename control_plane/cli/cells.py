@@ -80,7 +80,7 @@ def show_cells(found: Iterable[admin_pb2.Cell]) -> None:
         room = f"{cell.workspaces}/{cell.capacity_workspaces}"
         kind = "dedicated" if cell.dedicated else ""
         built = ", ".join(sorted({f"{process.version} {process.schema_revision}" for process in cell.processes}))
-        facts = (cell.name, cell.region, cell.state, cell.healthy, room, f"{cell.load:.1%}", bytes_shown(cell.database_bytes), built, kind)
+        facts = (cell.name, cell.region, cell.state, _health(cell), room, f"{cell.load:.1%}", bytes_shown(cell.database_bytes), built, kind)
         rows.append(facts)
     show_table("", ("cell", "region", "state", "health", "workspaces", "load", "database", "version", ""), rows)
 
@@ -98,14 +98,25 @@ def show(name: str, as_json: Json = False, home: Home = None) -> None:
         return
     room = f"{cell.workspaces} of {cell.capacity_workspaces}"
     kind = "dedicated" if cell.dedicated else "shared"
-    facts = (("cell", cell.name), ("region", cell.region), ("state", cell.state), ("health", cell.healthy), ("kind", kind))
+    facts = (("cell", cell.name), ("region", cell.region), ("state", cell.state), ("health", _health(cell)), ("kind", kind))
     show_facts((*facts, ("workspaces", room), ("load", f"{cell.load:.1%}"), ("database", bytes_shown(cell.database_bytes))))
     show_processes(cell)
 
 
+def _health(cell: admin_pb2.Cell) -> str:
+    """A cell that is retired is meant to be silent."""
+    if cell.state == "retired":
+        return "-"
+    return "ok" if cell.healthy else "wrong"
+
+
 def show_processes(cell: admin_pb2.Cell) -> None:
     rows = [
-        (p.process_id, p.address, ",".join(p.roles), p.version, p.schema_revision, f"{p.heartbeat_age_s:.1f} s", p.connections)
+        (p.process_id, p.address, ",".join(p.roles), p.version, p.schema_revision, _heard(cell, p.heartbeat_age_s), p.connections)
         for p in cell.processes
     ]
     show_table("", ("process", "address", "roles", "version", "schema", "heard", "connections"), rows)
+
+
+def _heard(cell: admin_pb2.Cell, age_s: float) -> str:
+    return "-" if cell.state == "retired" else f"{age_s:.1f} s"

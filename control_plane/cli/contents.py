@@ -43,7 +43,13 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(found)
     else:
-        show_facts([(name.replace("_", " "), "any number" if value is None else value) for name, value in found.items()])
+        show_facts([(name.replace("_", " "), _bound(value)) for name, value in found.items()])
+
+
+def _bound(value: Any) -> object:
+    if value is None:
+        return "any number"
+    return value if isinstance(value, bool | str) else f"{value:,}"
 
 
 def _time(ts: str) -> str:

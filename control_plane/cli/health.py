@@ -38,7 +38,7 @@ def doctor(
     home: Home = None,
 ) -> None:
     """Walk the path of a workspace's requests and name the first thing that is wrong (exit 1 if something is)."""
-    reply = ask(home_of(home), lambda admin: _examine(admin, workspace)) if workspace else _platform(ask(home_of(home), _status))
+    reply = ask(home_of(home), lambda admin: _examine(admin, workspace)) if workspace else verdict_of(ask(home_of(home), _status))
     well = all(check.ok for check in reply.checks)
     if as_json:
         named = {"workspace": reply.workspace.name} if workspace else {}
@@ -58,7 +58,7 @@ async def _examine(admin: Admin, workspace: str) -> admin_pb2.DoctorReply:
     return await admin(admin.stub.Doctor, admin_pb2.WorkspaceRef(workspace=workspace))
 
 
-def _platform(found: admin_pb2.StatusReply) -> admin_pb2.DoctorReply:
+def verdict_of(found: admin_pb2.StatusReply) -> admin_pb2.DoctorReply:
     """The same kind of answer for the whole platform, from its status."""
     checks = [admin_pb2.Check(name="router", ok=False, detail="no router follows the directory")] if not found.routers else []
     for router in found.routers:
@@ -67,9 +67,9 @@ def _platform(found: admin_pb2.StatusReply) -> admin_pb2.DoctorReply:
         checks.append(admin_pb2.Check(name=f"router {router.router_id}", ok=current, detail=detail))
     for cell in found.cells:
         ages = [process.heartbeat_age_s for process in cell.processes]
-        heard = f"last heard of {min(ages):.1f} s ago" if ages else "never heard of"
-        well = cell.healthy or cell.state == "retired"
-        checks.append(admin_pb2.Check(name=f"cell {cell.name}", ok=well, detail=f"{cell.state}, {heard}"))
+        retired = cell.state == "retired"
+        heard = "" if retired else f", last heard of {min(ages):.1f} s ago" if ages else ", never heard of"
+        checks.append(admin_pb2.Check(name=f"cell {cell.name}", ok=cell.healthy or retired, detail=f"{cell.state}{heard}"))
     wrong = next((check for check in checks if not check.ok), None)
     verdict = "all is well" if wrong is None else f"{wrong.name} is wrong: {wrong.detail}"
     return admin_pb2.DoctorReply(checks=checks, verdict=verdict)

@@ -112,12 +112,14 @@ def run_command(home: Home, workspace: str, name: str, arguments: dict[str, Any]
     return result
 
 
-def _words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _words(name: str, value: Any) -> object:
+    if name == "expires":
+        return f"{day(value)} UTC"
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         show_json(result)
     else:
-        show_facts([(name.replace("_", " "), _words(value)) for name, value in result.items()])
+        show_facts([(name.replace("_", " "), _words(name, value)) for name, value in result.items()])

@@ -22,6 +22,8 @@ _STATE_STYLES = {
     "suspended": "red",
     "retired": "dim",
     "gone": "dim",
+    "ok": "green",
+    "wrong": "bold red",
 }
 
 
@@ -39,11 +41,12 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 
 def show_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """One thing's facts, a line each. In a table true is `ok` and false `wrong`; here they are `yes` and `no`."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, _cell(value))
+        table.add_row(name, _cell(("no", "yes")[value] if isinstance(value, bool) else value))
     _print(table)
 
 
@@ -75,9 +78,8 @@ def _print(table: Table) -> None:
 
 
 def _cell(value: object) -> Text:
-    if isinstance(value, bool):
-        return Text("ok", style="green") if value else Text("wrong", style="bold red")
-    return Text(str(value), style=_STATE_STYLES.get(str(value), ""))
+    shown = ("wrong", "ok")[value] if isinstance(value, bool) else str(value)
+    return Text(shown, style=_STATE_STYLES.get(shown, ""))
 
 
 def bytes_shown(count: int) -> str:

@@ -23,7 +23,7 @@ def create(
     owner_email: Annotated[str, typer.Option(help="E-mail of the first user; default: owner@NAME.example")] = "",
     region: Annotated[str, typer.Option(help="Only a cell in this region.")] = "",
     cell: Annotated[str, typer.Option(help="Pin it to this cell.")] = "",
-    plan: Annotated[str, typer.Option(help="Plan it is on; default: free")] = "",
+    plan: Annotated[str, typer.Option(help="Plan it begins on: free, standard or unlimited; default: free")] = "",
     as_json: Json = False,
     home: Home = None,
 ) -> None:
@@ -57,8 +57,8 @@ def list_workspaces(
     if as_json:
         show_json([workspace_json(row) for row in rows])
     else:
-        shown = [(row.name, row.workspace_id, row.cell, row.epoch, row.state, row.plan, row.url) for row in rows]
-        show_table("", ("workspace", "id", "cell", "epoch", "state", "plan", "url"), shown)
+        shown = [(row.name, row.workspace_id, row.cell, row.epoch, row.state, row.url) for row in rows]
+        show_table("", ("workspace", "id", "cell", "epoch", "state", "url"), shown)
 
 
 @workspaces.command("show")
@@ -96,7 +96,7 @@ def _show(row: admin_pb2.Workspace, as_json: bool) -> None:
         show_json(workspace_json(row))
         return
     facts: list[tuple[str, object]] = [("workspace", row.name), ("id", row.workspace_id), ("url", row.url), ("cell", row.cell)]
-    facts += [("epoch", row.epoch), ("state", row.state), ("plan", row.plan)]
+    facts += [("epoch", row.epoch), ("state", row.state)]
     facts += [(f"{name} token", token) for name, token in sorted(row.tokens.items(), reverse=True)]
     show_facts(facts)
     if row.reason:

@@ -147,7 +147,7 @@ class Chat:
     database: Database
     log: WorkspaceLog
 
-    async def found(self, name: str) -> Workspace:
+    async def found(self, name: str, plan: str = "") -> Workspace:
         scope = await a_workspace(self.databases.owner_url)
         tenancy = Tenancy(
             workspace_id=scope.workspace_id,
@@ -161,7 +161,9 @@ class Chat:
             subdomain=name,
         )
         tenant = LoggedTenant(tenancy, scope, self.database, self.log)
-        made = await self.workload.admit(tenant, {"name": name, "subdomain": name, "owner_email": f"owner@{name}.example.com"})
+        made = await self.workload.admit(
+            tenant, {"name": name, "subdomain": name, "owner_email": f"owner@{name}.example.com", "plan": plan}
+        )
         owner = ChatClient(self.workload.app, tenant, made["tokens"]["owner"], made["owner_id"])
         bot = ChatClient(self.workload.app, tenant, made["tokens"]["bot"], made["bot_id"])
         return Workspace(self.workload, tenant, owner, bot, made["general_id"])

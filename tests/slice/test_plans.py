@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
-from cells.chat.domain.plans.errors import MemberLimitExceeded
+from cells.chat.domain.plans.errors import MemberLimitExceeded, UnknownPlan
 from cells.chat.domain.plans.plan import PLANS, Plan
 from cells.chat.workload import chat
 from cells.runtime.bus import Claims
@@ -34,8 +34,11 @@ async def test_there_is_room_for_as_many_people_as_the_plan_says(cell_database: 
             refused = [outcome for outcome in came if isinstance(outcome, BaseException)]
             assert len(refused) == 7 and all(isinstance(outcome, MemberLimitExceeded) for outcome in refused)
             assert len((await acme.owner.call("users.list"))["members"]) == 4 + 1
-            with pytest.raises(Exception, match="there are: free, standard, unlimited"):
+            with pytest.raises(UnknownPlan, match="there are: free, standard, unlimited"):
                 await acme.command("plan.set", plan="golden")
+            with pytest.raises(UnknownPlan):
+                await one.found("other", plan="golden")
+            assert (await (await one.found("fourth", plan="tiny")).command("plan.show"))["members"] == 4
 
 
 async def test_links_are_slowed_and_then_refused(cell_database: FreshDatabase) -> None:

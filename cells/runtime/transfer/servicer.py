@@ -93,7 +93,7 @@ class CellService(cell_pb2_grpc.CellServicer):
             except NotExecuted:
                 raise
             except WaggleError as error:
-                return cell_pb2.CommandReply(error=error.code, detail=str(error))
+                return cell_pb2.CommandReply(error=error.code, detail=error.sentence())
             return cell_pb2.CommandReply(result=result)
 
     async def Exchange(self, request_iterator: AsyncIterator[cell_pb2.Parcel], context: Any) -> AsyncIterator[cell_pb2.Parcel]:
@@ -107,7 +107,7 @@ class CellService(cell_pb2_grpc.CellServicer):
             except NotExecuted:
                 raise
             except WaggleError as error:
-                yield cell_pb2.Parcel(error=error.code, detail=str(error))
+                yield cell_pb2.Parcel(error=error.code, detail=error.sentence())
 
     @asynccontextmanager
     async def _answering(self, context: Any, verb: str, request: Any) -> AsyncIterator[None]:

@@ -7,8 +7,7 @@ from cells.chat.domain.channels.channel import Channel, ChannelKind
 from cells.chat.domain.channels.repository import Channels
 from cells.chat.domain.channels.service import NewChannel, create_channel
 from cells.chat.domain.members.service import add_members, require_visible
-from cells.chat.domain.plans.plan import PLANS
-from cells.chat.domain.plans.repository import Plans
+from cells.chat.domain.plans.service import ChoosePlan
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.repository import Team, Teams
 from cells.chat.domain.tokens.scopes import SCOPES
@@ -40,7 +39,7 @@ class FoundTeam:
     domain: str
     owner_email: str
     plan: str = ""
-    """Empty, or none that there is: the default."""
+    """Empty: the default. Raises UnknownPlan where there is no such plan."""
 
     async def apply(self, tx: Transaction) -> Founded:
         teams = Teams(tx.connection, tx.scope)
@@ -55,8 +54,8 @@ class FoundTeam:
             await add_members(tx, channel, [owner.user_id, bot.user_id], inviter_id=None)
         team = self._team(tx, owner, bot, general)
         await teams.insert(team)
-        if self.plan in PLANS:
-            await Plans(tx.connection, tx.scope).change(self.plan, team.created_us)
+        if self.plan:
+            await ChoosePlan(self.plan).apply(tx)
         return Founded(team, await create_token(tx, owner, SCOPES), await create_token(tx, bot, SCOPES))
 
     def _team(self, tx: Transaction, owner: User, bot: User, general: Channel) -> Team:
