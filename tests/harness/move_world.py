@@ -132,7 +132,7 @@ def mark(world: World, place: int, request: Any) -> tuple[Cell, Any]:
 
 def seal(world: World, place: int, request: Any) -> tuple[Cell, Any]:
     cell = _changed(world.cells[place], transitions.freeze, request.epoch)
-    if not cell.published or cell.mark > request.number:
+    if not cell.published or not cell.mark or cell.mark > request.number:
         raise Refused("late")
     assert cell.row is not None
     return _marked(cell, request.number), transfer_pb2.SealReply(seq=cell.row.seq, last_ts_us=cell.row.seq)

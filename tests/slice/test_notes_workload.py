@@ -138,6 +138,7 @@ async def carry(source: Moves, target: Moves, workspace_id: WorkspaceId) -> None
         return (await target.copy(MOVE, workspace_id, connection))[0]
 
     await eventually(copied)
+    await source.ownership.mark(workspace_id, f"move:{MOVE}", 0)
     sealed = await source.ownership.seal(workspace_id, row.epoch, 1_000, f"waggle_{MOVE}", f"move:{MOVE}", 1)
     assert await target.await_mark(MOVE, workspace_id, 1, 10) == (True, sealed.seq)
     await target.ownership.take(workspace_id, row.epoch + 1, sealed.seq, sealed.last_ts_us)

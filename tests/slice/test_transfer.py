@@ -64,6 +64,7 @@ async def copied(source: Side, target: Side, workspace_id: WorkspaceId, move_id:
             done, copying = await target.moves.copy(move_id, workspace_id, connection)
             assert not copying.problem
             if done:
+                await source.ownership.mark(workspace_id, f"move:{move_id}", 0)
                 return
             assert copying.task is not None
             await asyncio.wait({copying.task})
@@ -234,6 +235,37 @@ async def test_an_order_to_freeze_that_comes_after_it_was_taken_back_is_refused(
             await a.ownership.seal(ours, 1, 1000, stream, mark, 7000)
         await say(a, ours, 1)
         assert (await a.ownership.seal(ours, 1, 1000, stream, mark, 9000)).state == "frozen"
+
+
+async def test_an_order_to_freeze_is_refused_though_its_move_is_published_once_more(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """Found by the search over every state: two orders of one move, both late, the second of them froze a workspace nobody would open."""
+    async with a_side(two[0]) as a:
+        ours, stream, mark = make_workspace_id(), f"waggle_{MOVE}", f"move:{MOVE}"
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await a.moves.publish(MOVE, ours)
+        await a.ownership.mark(ours, mark, 5000)
+        await a.moves.drop(MOVE, ours)
+        await a.moves.publish(MOVE, ours)
+        with pytest.raises(StreamGone, match="let go"):
+            await a.ownership.seal(ours, 1, 1000, stream, mark, 6000)
+        await say(a, ours, 1)
+        await a.moves.drop(MOVE, ours)
+
+
+async def test_a_late_order_of_an_earlier_move_opens_nothing_that_a_later_one_froze(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """Writes accepted after the mark would be lost at the switch."""
+    async with a_side(two[0]) as a:
+        ours, later = make_workspace_id(), "mv_ba9876543210"
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await a.moves.publish(later, ours)
+        await a.ownership.mark(ours, f"move:{later}", 1)
+        await a.ownership.seal(ours, 1, 1000, f"waggle_{later}", f"move:{later}", 2)
+        with pytest.raises(StreamGone, match=f"frozen for waggle_{later}"):
+            await a.ownership.unseal(ours, 1, f"waggle_{MOVE}", f"move:{MOVE}", 9000)
+        with pytest.raises(Frozen):
+            await say(a, ours, 1)
+        assert (await a.ownership.unseal(ours, 1, f"waggle_{later}", f"move:{later}", 3)).state == "active"
+        await a.moves.drop(later, ours)
 
 
 async def test_every_table_keyed_by_workspace_travels_or_is_the_tenancy_row(cell_database: FreshDatabase) -> None:

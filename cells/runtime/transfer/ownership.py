@@ -18,6 +18,7 @@ from chassis.identity import WorkspaceId
 TENANCY_TOPIC = "tenancy"
 SECRET_BYTES = 32
 _PUBLISHED = text("SELECT 1 FROM pg_publication WHERE pubname = :name")
+_OTHERS = text("SELECT pubname FROM pg_publication_tables WHERE pubname <> :name AND strpos(rowfilter, :filter) > 0 LIMIT 1")
 
 
 class StreamGone(WaggleError):
@@ -70,26 +71,42 @@ class Ownership:
     async def seal(self, workspace_id: WorkspaceId, epoch: int, lock_timeout_ms: int, stream: str, mark: str, number: int) -> Tenancy:
         """Freeze, and write the mark in the same transaction: whoever has seen it has all that was ever committed at this epoch.
 
-        An order that comes late would freeze for ever, so it is refused without the publication `stream` (the move has let go),
-        and where a mark with a higher number was written (the seal was taken back meanwhile).
+        An order that comes late would freeze for ever, so it is refused without the publication `stream` or an earlier mark (the move
+        has let go; what a late order publishes again has no mark), and where a mark with a higher number was written (the seal was
+        taken back meanwhile).
         """
 
         async def also(connection: AsyncConnection) -> None:
             if not await _published(connection, stream):
                 raise StreamGone(f"{stream} publishes nothing here any more: workspace {workspace_id} is not frozen for it")
-            if await _mark(connection, workspace_id, mark, number) > number:
+            marked = await _mark_again(connection, workspace_id, mark, number)
+            if marked is None:
+                raise StreamGone(f"the move of {stream} has let go: workspace {workspace_id} is not frozen for it")
+            if marked > number:
                 raise StreamGone(f"an order to freeze workspace {workspace_id} came after it was taken back")
 
         return await self._change(workspace_id, lambda row: transitions.freeze(row, epoch), lock_timeout_ms, also)
 
     async def unseal(self, workspace_id: WorkspaceId, epoch: int, stream: str, mark: str, number: int) -> Tenancy:
-        """Take a seal back, and every seal with a lower number that is still on its way."""
+        """Take a seal back, and every seal with a lower number that is still on its way.
+
+        Raises StreamGone where another move publishes a workspace that is frozen: what it sealed is not for an earlier one to open.
+        """
+        thawed = False
+
+        def decide(row: Tenancy) -> Tenancy:
+            nonlocal thawed
+            decided = transitions.unseal(row, epoch)
+            thawed = decided != row
+            return decided
 
         async def also(connection: AsyncConnection) -> None:
+            if thawed and (other := await _other_stream(connection, workspace_id, stream)):
+                raise StreamGone(f"workspace {workspace_id} is frozen for {other}")
             if await _published(connection, stream):
                 await _mark(connection, workspace_id, mark, number)
 
-        return await self._change(workspace_id, lambda row: transitions.unseal(row, epoch), also=also)
+        return await self._change(workspace_id, decide, also=also)
 
     async def mark(self, workspace_id: WorkspaceId, mark: str, number: int) -> None:
         async with self._database.writing(TenantScope(workspace_id, 0)) as connection:
@@ -139,6 +156,19 @@ class Ownership:
 
 async def _published(connection: AsyncConnection, stream: str) -> bool:
     return (await connection.execute(_PUBLISHED, {"name": stream})).one_or_none() is not None
+
+
+async def _other_stream(connection: AsyncConnection, workspace_id: WorkspaceId, stream: str) -> str:
+    """Another move's publication of this workspace; empty: there is none."""
+    found = await connection.execute(_OTHERS, {"name": stream, "filter": f"'{workspace_id}'"})
+    return str(found.scalar_one_or_none() or "")
+
+
+async def _mark_again(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> int | None:
+    """As `_mark`, where one was written before; None: none was."""
+    mine = (cursors.c.workspace_id == workspace_id) & (cursors.c.name == mark)
+    higher = update(cursors).where(mine).values(seq=func.greatest(cursors.c.seq, number)).returning(cursors.c.seq)
+    return (await connection.execute(higher)).scalar_one_or_none()
 
 
 async def _mark(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> int:
