@@ -95,7 +95,7 @@ def fuzzing(databases: FreshDatabase) -> Iterator[Fuzzing]:
             runner.run(context.__aexit__(None, None, None))
 
 
-@pytest.mark.lasts(300)
+@pytest.mark.lasts(230)
 def test_any_arguments_get_a_declared_answer(cell_database: FreshDatabase) -> None:
     with fuzzing(cell_database) as stage:
         for name in FUZZED:
@@ -120,7 +120,7 @@ def printable(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for name, value in fields.items()}
 
 
-@pytest.mark.lasts(300)
+@pytest.mark.lasts(230)
 def test_bodies_that_are_none_get_a_declared_answer(cell_database: FreshDatabase) -> None:
     with fuzzing(cell_database) as stage:
         broken = list(bodies())

@@ -61,7 +61,7 @@ def test_the_table_has_every_method_and_nothing_else() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.lasts(300)
+@pytest.mark.lasts(230)
 async def test_everyone_gets_the_answer_of_the_table(cell_database: FreshDatabase) -> None:
     wrong = []
     async with a_chat(cell_database) as chat:

@@ -290,7 +290,7 @@ def family(method: str) -> str:
 SHOWN = set(SUCCESSES) | {method for method, _ in REFUSALS}
 
 
-@pytest.mark.lasts(300)
+@pytest.mark.lasts(230)
 @pytest.mark.parametrize("name", sorted(set(map(family, SHOWN))))
 async def test_family(name: str, cell_database: FreshDatabase) -> None:
     """Each success and each refusal in a workspace of its own."""
