@@ -57,7 +57,7 @@ chaos: $(STAMP) ## minutes of killing and pausing real processes
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 --ignore-glob 'tests/chaos/test_[dm]*' $(ARGS)
 
 chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 min), and a deep search; docs/move-fault-matrix.md
-	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=14400 tests/chaos/test_deep_search.py tests/chaos/test_move_matrix.py $(ARGS)
+	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=14400 -s tests/chaos/test_deep_search.py tests/chaos/test_move_matrix.py $(ARGS)
 
 clean: ## remove the virtual environment and caches (not the data)
 	rm -rf .venv tests/node/node_modules tests/opensearch/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
