@@ -168,7 +168,8 @@ async def _mark_again(connection: AsyncConnection, workspace_id: WorkspaceId, ma
     """As `_mark`, where one was written before; None: none was."""
     mine = (cursors.c.workspace_id == workspace_id) & (cursors.c.name == mark)
     higher = update(cursors).where(mine).values(seq=func.greatest(cursors.c.seq, number)).returning(cursors.c.seq)
-    return (await connection.execute(higher)).scalar_one_or_none()
+    marked = (await connection.execute(higher)).scalar_one_or_none()
+    return None if marked is None else int(marked)
 
 
 async def _mark(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> int:
