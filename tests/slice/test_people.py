@@ -156,6 +156,7 @@ async def test_saved_items(cell_database: FreshDatabase) -> None:
         assert {(event.kind, event.audience) for event in events if event.kind.startswith("star")} == {("star_added", (world.ann.user_id,))}
         listed = await world.ann.call("stars.list")
         assert [item["type"] for item in listed["items"]] == ["file", "channel", "message"]
+        assert listed["items"][0]["file"]["id"] == file_id and listed["items"][0]["file"]["url_private"].startswith("http")
         assert listed["items"][2]["message"]["text"] == "first" and listed["paging"]["total"] == 3
         page = await world.ann.call("stars.list", limit=2)
         rest = await world.ann.call("stars.list", limit=2, cursor=page["response_metadata"]["next_cursor"])

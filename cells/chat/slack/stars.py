@@ -4,6 +4,7 @@ import msgspec
 
 from cells.chat.domain.channels.errors import ChannelNotFound
 from cells.chat.domain.files.errors import FileNotFound
+from cells.chat.domain.files.events import Site, file_face
 from cells.chat.domain.files.repository import Files
 from cells.chat.domain.messages.errors import MessageNotFound
 from cells.chat.domain.messages.events import message_face
@@ -62,9 +63,11 @@ async def list_(call: Call[ListArguments]) -> Answer:
         shown = found[:size]
         sees_public = not call.bearer.role.is_guest
         visible = await stars.visible_channels([star.channel_id for star in shown if star.channel_id], sees_public=sees_public)
-        ids = [star.file_id for star in shown if star.file_id]
-        visible |= await Files(connection, call.tenant.scope).visible(ids, call.bearer.user_id, sees_public=sees_public)
+        ids, files = [star.file_id for star in shown if star.file_id], Files(connection, call.tenant.scope)
+        visible |= await files.visible(ids, call.bearer.user_id, sees_public=sees_public)
+        found_files = await files.get_many(set(ids))
         texts = await Messages(connection, call.tenant.scope).get_many([(s.channel_id, s.ts_us) for s in shown if s.ts_us])
+    site = Site(call.origin.base, call.team_id)
     cursor = write_cursor("star", str(shown[-1].created_us)) if len(found) > size else ""
     items = []
     for star in shown:
@@ -72,6 +75,8 @@ async def list_(call: Call[ListArguments]) -> Answer:
         if (star.channel_id or star.file_id) not in visible or (star.ts_us and (message is None or message.deleted_us is not None)):
             continue
         extra = {"message": message_face(message, call.team_id)} if message is not None else {}
+        if star.file_id in found_files:
+            extra = {"file": file_face(found_files[star.file_id], site)}
         items.append(star.face() | extra | {"date_create": star.created_us // 1_000_000})
     paging = {"per_page": size, "spill": 0, "page": page, "total": total, "pages": -(-total // size)}
     return {"items": items, "paging": paging, "response_metadata": next_cursor(cursor)}

@@ -8,7 +8,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cells.chat.domain.photos.errors import BadImage, ImageTooLarge, TooManyFrames
 
-SIZES_PX = (24, 32, 48, 72, 192, 512)
+SIZES_PX = (24, 32, 48, 72, 192, 512, 1024)
 EDGE_PX_MAX = 4_096
 IMAGE_BYTES_MAX = 1_000_000
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")

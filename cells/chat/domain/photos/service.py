@@ -28,7 +28,8 @@ class ChangePhoto:
         await Photos(tx.connection, tx.scope).replace(user.user_id, photo_id, self.images)
         profile = msgspec.json.decode(user.profile)
         kept = {name: value for name, value in profile.items() if not name.startswith("image_") and name != "avatar_hash"}
-        shown = {f"image_{size}": f"{self.page}photos/{photo_id}/{size}.png" for size in SIZES_PX} | {"avatar_hash": photo_id[:12]}
+        shown = {f"image_{size}": f"{self.page}photos/{photo_id}/{size}.png" for size in SIZES_PX}
+        shown |= {"image_original": shown[f"image_{max(SIZES_PX)}"], "avatar_hash": photo_id[:12]}
         text = msgspec.json.encode(kept | (shown if self.images else {})).decode()
         user = replace(user, profile=text, updated_us=tx.next_ts_us())
         await Users(tx.connection, tx.scope).change_profile(user)
