@@ -65,12 +65,15 @@ def _order(begin: Callable[[Admin], Awaitable[admin_pb2.Drain]], *, wait: bool, 
 
 async def _follow(admin: Admin, drain: admin_pb2.Drain, *, quiet: bool) -> admin_pb2.Drain:
     errors = Console(stderr=True)
+    told: set[str] = set()
     shown = errors.status(_line(drain)) if errors.is_terminal and not quiet else None
     if shown is not None:
         shown.start()
     try:
         async with asyncio.timeout(WAIT_S_MAX):
             while drain.state == "draining" and drain.left:
+                for line in () if quiet else newly_stuck(drain, told):
+                    errors.print(line, style="red", soft_wrap=True, markup=False, highlight=False)
                 await asyncio.sleep(POLL_S)
                 drain = await admin(admin.stub.ShowDrain, admin_pb2.CellRef(name=drain.cell))
                 if shown is not None:
@@ -81,6 +84,17 @@ async def _follow(admin: Admin, drain: admin_pb2.Drain, *, quiet: bool) -> admin
     return drain
 
 
+def newly_stuck(drain: admin_pb2.Drain, told: set[str]) -> list[str]:
+    """What was not told yet of those that will not leave; whoever waits for them has to know."""
+    lines = [line for one in drain.stuck if (line := _stuck(one)) not in told]
+    told.update(lines)
+    return lines
+
+
+def _stuck(one: admin_pb2.Stuck) -> str:
+    return f"stuck: {one.workspace}: {one.why}"
+
+
 def _line(drain: admin_pb2.Drain) -> str:
     stuck = f", {len(drain.stuck)} stuck" if drain.stuck else ""
     return f"{drain.cell}: {drain.left} workspaces left, {drain.moving} moving{stuck}"
@@ -89,6 +103,6 @@ def _line(drain: admin_pb2.Drain) -> str:
 def _print(drain: admin_pb2.Drain) -> None:
     show_facts((("cell", drain.cell), ("state", drain.state), ("left", drain.left), ("moving", drain.moving), ("windows", drain.windows)))
     for one in drain.stuck:
-        say(f"stuck: {one.workspace}: {one.why}", "red")
+        say(_stuck(one), "red")
     if drain.state == "draining" and not drain.left and drain.windows:
         say(f"{drain.windows} moves can still be rolled back to it; it can be retired when their windows have closed")

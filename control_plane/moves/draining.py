@@ -100,8 +100,9 @@ class Drainer:
             placement = place(Wish(region=workspace.region, pin=workspace.pins.get("cell", "")), await self.registry.cells.list())
             move = await self.desk.start(workspace.id, placement.cell, None)
         except WaggleError as error:
-            if workspace.problem != str(error):
-                await self.registry.workspaces.note_problem(workspace, str(error))
+            problem = _problem(workspace, error)
+            if workspace.problem != problem:
+                await self.registry.workspaces.note_problem(workspace, problem)
             return False
         log.info("drain_move", workspace=workspace.id, move=move.id, why=placement.why)
         if workspace.problem:
@@ -112,6 +113,12 @@ class Drainer:
 
 def _undone_lately(move: Move, now: datetime) -> bool:
     return move.state is MoveState.UNDONE and move.ended_at is not None and (now - move.ended_at).total_seconds() < AGAIN_AFTER_S
+
+
+def _problem(workspace: Workspace, error: WaggleError) -> str:
+    if workspace.pins.get("cell") == workspace.cell:
+        return f"is pinned there ({error}); waggle move start {workspace.subdomain} --to CELL takes it elsewhere"
+    return str(error)
 
 
 def _stuck(workspace: Workspace) -> Stuck | None:

@@ -59,6 +59,6 @@ async def test_a_pinned_workspace_stays_and_is_named(platform: Platform) -> None
         return [one["why"] for one in found["stuck"] if one["workspace"] == "pinned"]
 
     (why,) = await eventually(stuck, within_s=30)
-    assert f"{third} is draining" in why
+    assert f"{third} is draining" in why and "waggle move start pinned --to CELL" in why
     undrained = platform.waggle("cell", "undrain", third)
     assert (undrained["state"], undrained["left"]) == ("active", 1)

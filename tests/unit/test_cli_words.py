@@ -5,6 +5,7 @@ import pytest
 from cells.chat.domain.users.errors import CannotChangeOwner, UserDisabled, UserNotFound
 from chassis.errors import WaggleError
 from control_plane.cli.cells import show_cells, show_processes
+from control_plane.cli.draining import newly_stuck
 from control_plane.cli.health import verdict_of
 from control_plane.cli.people import show
 from control_plane.cli.printing import show_facts
@@ -22,6 +23,15 @@ def test_a_retired_cell_is_silent_and_not_wrong(capsys: pytest.CaptureFixture[st
     assert "wrong" not in shown and "17952" not in shown
     told = verdict_of(admin_pb2.StatusReply(cells=[RETIRED], routers=[admin_pb2.Router(router_id="r")]))
     assert (told.verdict, told.checks[1].detail) == ("all is well", "retired")
+
+
+def test_who_waits_for_a_drain_is_told_once_what_is_stuck() -> None:
+    told: set[str] = set()
+    drain = admin_pb2.Drain(stuck=[admin_pb2.Stuck(workspace="acme", why="is suspended")])
+    assert newly_stuck(drain, told) == ["stuck: acme: is suspended"]
+    assert newly_stuck(drain, told) == []
+    drain.stuck.append(admin_pb2.Stuck(workspace="docs", why="is pinned there"))
+    assert newly_stuck(drain, told) == ["stuck: docs: is pinned there"]
 
 
 def test_facts_are_yes_or_no(capsys: pytest.CaptureFixture[str]) -> None:
