@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge
 
 from chassis.errors import WaggleError
 from control_plane.moves.steps import Doors
-from control_plane.registry import DATABASE_AWAY, Cell, Move, MoveUnknown, Registry
+from control_plane.registry import DATABASE_AWAY, Cell, CellState, Move, MoveUnknown, Registry
 from protos.cell.v1 import cell_pb2, transfer_pb2
 
 EVERY_S = 60.0
@@ -44,6 +44,8 @@ class Reaper:
         """Every cell once; one that is away is looked at the next time."""
         strange = 0
         for cell in await self.registry.cells.list():
+            if cell.state is CellState.RETIRED:
+                continue
             try:
                 strange += await self._sweep(cell)
             except WaggleError as error:
