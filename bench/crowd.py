@@ -31,7 +31,7 @@ class Crowd:
     async def _add(self, ids: list[UserId]) -> list[UserId]:
         await self._execute(
             "INSERT INTO users (workspace_id, user_id, name, real_name, deleted, created_us, updated_us)"
-            " SELECT $1, u, lower(u), u, false, 1, 1 FROM unnest($2::text[]) AS u",
+            " SELECT $1, u, lower(u), u, false, 1, 1 FROM unnest($2::text[]) AS u ON CONFLICT DO NOTHING",
             list(ids),
         )
         return ids
