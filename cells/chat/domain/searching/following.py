@@ -18,7 +18,8 @@ from chassis.backoff import Backoff
 GATHER_S = 0.25
 """How long news are gathered before they are told: one page for many posts, and no page for each."""
 REST_S_MAX = 0.5
-"""After each page as long as it took, or this: where posts and their indexing want the same processor, posts come first."""
+REST_TIMES = 5.0
+"""After each page so many times as long as it took, or `REST_S_MAX`: posts wait behind a page, and come first between two."""
 _LEFT = (Moved, NotMine, StaleEpoch, Suspended)
 _HELD = (Frozen, Incoming)
 _AGAIN = Backoff(limit_s=10.0)
@@ -50,7 +51,7 @@ async def _follow(tenant: LoggedTenant, step: Step, engine: str) -> None:
         try:
             head, began_s = await tenant.log.head(tenant.scope), time.monotonic()
             if await step(tenant):
-                await asyncio.sleep(min(REST_S_MAX, time.monotonic() - began_s))
+                await asyncio.sleep(min(REST_S_MAX, REST_TIMES * (time.monotonic() - began_s)))
             else:
                 await tenant.log.beyond(tenant.scope.workspace_id, head)
                 await asyncio.sleep(GATHER_S)
