@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-from bench import channels, files, graphql, history, hop, imports, large, moves, passing, posts, search, sockets, storm
+from bench import channels, files, graphql, history, hop, imports, large, moves, passing, posts, saying, search, sockets, storm
 from bench.report import Report
 from bench.setting import setting
 
@@ -20,6 +20,7 @@ SUITES = {
     "moves": moves.measure,
     "passing": passing.measure,
     "posts": posts.measure,
+    "saying": saying.measure,
     "search": search.measure,
     "sockets": sockets.measure,
     "storm": storm.measure,
