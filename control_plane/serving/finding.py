@@ -1,4 +1,4 @@
-"""Tells the owner of an address, by mail, which workspaces it is in (docs/adr/0013-workspace-finder.md)."""
+"""Tells the owner of an address, by mail, which workspaces it is in (docs/adr/0015-workspace-finder.md)."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""signin.findWorkspaces: the one question that is asked of no workspace (docs/adr/0013-workspace-finder.md)."""
+"""signin.findWorkspaces: the one question that is asked of no workspace (docs/adr/0015-workspace-finder.md)."""
 
 from urllib.parse import parse_qsl
 
