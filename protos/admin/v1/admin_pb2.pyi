@@ -361,6 +361,56 @@ class Process(_message.Message):
 Global___Process: _TypeAlias = Process  # noqa: Y015
 
 @_typing.final
+class VitalSigns(_message.Message):
+    """Of a cell's processes that were heard of lately, each over its last interval (2 s)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROCESSES_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    REQUESTS_PER_S_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    P50_MS_FIELD_NUMBER: _builtins.int
+    P99_MS_FIELD_NUMBER: _builtins.int
+    REPLICATION_LAG_BYTES_FIELD_NUMBER: _builtins.int
+    WAL_RETAINED_BYTES_FIELD_NUMBER: _builtins.int
+    processes: _builtins.int
+    """that told"""
+    ready: _builtins.int
+    """of them"""
+    requests_per_s: _builtins.float
+    requests: _builtins.int
+    errors: _builtins.int
+    """5xx and refusals for overload"""
+    p50_ms: _builtins.float
+    """of the worst process"""
+    p99_ms: _builtins.float
+    """of the worst process"""
+    replication_lag_bytes: _builtins.int
+    wal_retained_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        processes: _builtins.int = ...,
+        ready: _builtins.int = ...,
+        requests_per_s: _builtins.float = ...,
+        requests: _builtins.int = ...,
+        errors: _builtins.int = ...,
+        p50_ms: _builtins.float = ...,
+        p99_ms: _builtins.float = ...,
+        replication_lag_bytes: _builtins.int = ...,
+        wal_retained_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "p50_ms", b"p50_ms", "p99_ms", b"p99_ms", "processes", b"processes", "ready", b"ready", "replication_lag_bytes", b"replication_lag_bytes", "requests", b"requests", "requests_per_s", b"requests_per_s", "wal_retained_bytes", b"wal_retained_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VitalSigns: _TypeAlias = VitalSigns  # noqa: Y015
+
+@_typing.final
 class Cell(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -374,6 +424,7 @@ class Cell(_message.Message):
     PROCESSES_FIELD_NUMBER: _builtins.int
     DATABASE_BYTES_FIELD_NUMBER: _builtins.int
     HEALTHY_FIELD_NUMBER: _builtins.int
+    VITAL_SIGNS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     region: _builtins.str
     state: _builtins.str
@@ -387,6 +438,10 @@ class Cell(_message.Message):
     """a process that serves was heard of in the last 10 s"""
     @_builtins.property
     def processes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Process]: ...
+    @_builtins.property
+    def vital_signs(self) -> Global___VitalSigns:
+        """none: nobody has told"""
+
     def __init__(
         self,
         *,
@@ -400,10 +455,11 @@ class Cell(_message.Message):
         processes: _abc.Iterable[Global___Process] | None = ...,
         database_bytes: _builtins.int = ...,
         healthy: _builtins.bool = ...,
+        vital_signs: Global___VitalSigns | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["vital_signs", b"vital_signs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_workspaces", b"capacity_workspaces", "database_bytes", b"database_bytes", "dedicated", b"dedicated", "healthy", b"healthy", "load", b"load", "name", b"name", "processes", b"processes", "region", b"region", "state", b"state", "workspaces", b"workspaces"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_workspaces", b"capacity_workspaces", "database_bytes", b"database_bytes", "dedicated", b"dedicated", "healthy", b"healthy", "load", b"load", "name", b"name", "processes", b"processes", "region", b"region", "state", b"state", "vital_signs", b"vital_signs", "workspaces", b"workspaces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -253,6 +253,54 @@ class Load(_message.Message):
 Global___Load: _TypeAlias = Load  # noqa: Y015
 
 @_typing.final
+class Vitals(_message.Message):
+    """How a process fares: what ended since its heartbeat before, and what its database holds back for others."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERVAL_S_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    P50_MS_FIELD_NUMBER: _builtins.int
+    P99_MS_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    REPLICATION_LAG_BYTES_FIELD_NUMBER: _builtins.int
+    WAL_RETAINED_BYTES_FIELD_NUMBER: _builtins.int
+    interval_s: _builtins.float
+    requests: _builtins.int
+    """the refused for overload among them"""
+    errors: _builtins.int
+    """answered 5xx, or refused for overload"""
+    p50_ms: _builtins.float
+    """of the requests that ran; 0: none did"""
+    p99_ms: _builtins.float
+    ready: _builtins.bool
+    """takes requests, and its database answers"""
+    replication_lag_bytes: _builtins.int
+    """of the slowest reader of a slot that has one"""
+    wal_retained_bytes: _builtins.int
+    """by the slots of moves, the most of any"""
+    def __init__(
+        self,
+        *,
+        interval_s: _builtins.float = ...,
+        requests: _builtins.int = ...,
+        errors: _builtins.int = ...,
+        p50_ms: _builtins.float = ...,
+        p99_ms: _builtins.float = ...,
+        ready: _builtins.bool = ...,
+        replication_lag_bytes: _builtins.int = ...,
+        wal_retained_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "interval_s", b"interval_s", "p50_ms", b"p50_ms", "p99_ms", b"p99_ms", "ready", b"ready", "replication_lag_bytes", b"replication_lag_bytes", "requests", b"requests", "wal_retained_bytes", b"wal_retained_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Vitals: _TypeAlias = Vitals  # noqa: Y015
+
+@_typing.final
 class HeartbeatRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -264,6 +312,7 @@ class HeartbeatRequest(_message.Message):
     SCHEMA_REVISION_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
+    VITALS_FIELD_NUMBER: _builtins.int
     cell: _builtins.str
     region: _builtins.str
     version: _builtins.str
@@ -278,6 +327,10 @@ class HeartbeatRequest(_message.Message):
     def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what operators should know of it now, in sentences"""
 
+    @_builtins.property
+    def vitals(self) -> Global___Vitals:
+        """none: a process that does not tell"""
+
     def __init__(
         self,
         *,
@@ -289,10 +342,11 @@ class HeartbeatRequest(_message.Message):
         schema_revision: _builtins.str = ...,
         draining: _builtins.bool = ...,
         notices: _abc.Iterable[_builtins.str] | None = ...,
+        vitals: Global___Vitals | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "load", b"load"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "load", b"load", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "version", b"version", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
