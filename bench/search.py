@@ -203,7 +203,7 @@ class Library:
         await self._sql.copy_records_to_table("messages", records=rows, columns=columns)
         await self._sql.execute(
             "INSERT INTO search_messages SELECT $1, r.c, r.ts, r.ts, r.w::tsvector"
-            " FROM unnest($2::text[], $3::bigint[], $4::text[]) AS r(c, ts, w)",
+            " FROM unnest($2::text[], $3::bigint[], $4::text[]) AS r(c, ts, w) ON CONFLICT DO NOTHING",  # the indexer may have been there
             self.workspace,
             [document.place for document in documents],
             [document.ts_us for document in documents],

@@ -104,7 +104,8 @@ class PlaneService:
 
     async def is_ready(self, _pid: int, /) -> bool:
         try:
-            return await asyncio.wait_for(_answers_ready(self.health_port), READY_TIMEOUT_S)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                return await _answers_ready(self.health_port)
         except (OSError, TimeoutError):
             return False
 

@@ -49,7 +49,8 @@ class Valkey:
     async def is_ready(self) -> bool:
         """Whether it answers PING to who knows the password."""
         try:
-            return await asyncio.wait_for(self._ping(), PING_TIMEOUT_S)
+            async with asyncio.timeout(PING_TIMEOUT_S):
+                return await self._ping()
         except (OSError, TimeoutError):
             return False
 

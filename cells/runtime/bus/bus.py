@@ -14,18 +14,15 @@ import structlog
 from prometheus_client import Counter, Gauge
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from cells.runtime.bus.connections import ANSWER_TIMEOUT_S, redis_at
 from chassis.backoff import Backoff
 
 PREFIX = "waggle:"
 QUEUE_MAX = 8192
 OFFERED_MAX = 1024
 PIPELINE_MAX = 256
-CONNECT_TIMEOUT_S = 1.0
-ANSWER_TIMEOUT_S = 2.0
 LISTEN_S = 5.0
 _SENDER_BYTES = 8
 
@@ -39,13 +36,7 @@ class Bus:
     """One sender and one listener a process. Handlers are called on the loop; they must not block or raise."""
 
     def __init__(self, url: str, *, backoff: Backoff | None = None) -> None:
-        self._redis = Redis.from_url(
-            url,
-            socket_timeout=ANSWER_TIMEOUT_S,
-            socket_connect_timeout=CONNECT_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-            max_connections=16,
-        )
+        self._redis = redis_at(url)
         self._backoff = backoff or Backoff(limit_s=2.0)
         self._sender = secrets.token_bytes(_SENDER_BYTES)
         self._handlers: dict[str, Handler] = {}
@@ -129,7 +120,8 @@ class Bus:
     async def _hear(self, pubsub: PubSub) -> None:
         message = await pubsub.get_message(timeout=LISTEN_S)
         if message is None:
-            await asyncio.wait_for(self._redis.ping(), ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self._redis.ping()
             return
         handler = self._handlers.get(message["channel"].decode().removeprefix(PREFIX))
         data: bytes = message["data"]
