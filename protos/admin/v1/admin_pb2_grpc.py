@@ -119,6 +119,21 @@ class AdminStub:
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.SerializeToString,
                 response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditReply.FromString,
                 _registered_method=True)
+        self.SetFlag = channel.unary_unary(
+                '/protos.admin.v1.Admin/SetFlag',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.SetFlagRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.FlagReply.FromString,
+                _registered_method=True)
+        self.ClearFlag = channel.unary_unary(
+                '/protos.admin.v1.Admin/ClearFlag',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ClearFlagRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.FlagReply.FromString,
+                _registered_method=True)
+        self.ListFlags = channel.unary_unary(
+                '/protos.admin.v1.Admin/ListFlags',
+                request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListFlagsRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListFlagsReply.FromString,
+                _registered_method=True)
         self.PlanMove = channel.unary_unary(
                 '/protos.admin.v1.Admin/PlanMove',
                 request_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.PlanMoveRequest.SerializeToString,
@@ -265,6 +280,26 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetFlag(self, request, context):
+        """answers when every process obeys, or after 2 s with those that do not
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearFlag(self, request, context):
+        """back to what is wider: the cell's word, the platform's, on
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFlags(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanMove(self, request, context):
         """leaves nothing behind
         """
@@ -395,6 +430,21 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.ListAudit,
                     request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.FromString,
                     response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditReply.SerializeToString,
+            ),
+            'SetFlag': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetFlag,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.SetFlagRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.FlagReply.SerializeToString,
+            ),
+            'ClearFlag': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearFlag,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ClearFlagRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.FlagReply.SerializeToString,
+            ),
+            'ListFlags': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFlags,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListFlagsRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_admin__pb2.ListFlagsReply.SerializeToString,
             ),
             'PlanMove': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanMove,
@@ -891,6 +941,87 @@ class Admin:
             '/protos.admin.v1.Admin/ListAudit',
             protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditRequest.SerializeToString,
             protos_dot_admin_dot_v1_dot_admin__pb2.ListAuditReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetFlag(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/SetFlag',
+            protos_dot_admin_dot_v1_dot_admin__pb2.SetFlagRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.FlagReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearFlag(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/ClearFlag',
+            protos_dot_admin_dot_v1_dot_admin__pb2.ClearFlagRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.FlagReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFlags(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Admin/ListFlags',
+            protos_dot_admin_dot_v1_dot_admin__pb2.ListFlagsRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_admin__pb2.ListFlagsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,11 @@ class AdminStub:
     Status: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StatusRequest, _admin_pb2.StatusReply]
     Doctor: _grpc.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.DoctorReply]
     ListAudit: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditReply]
+    SetFlag: _grpc.UnaryUnaryMultiCallable[_admin_pb2.SetFlagRequest, _admin_pb2.FlagReply]
+    """answers when every process obeys, or after 2 s with those that do not"""
+    ClearFlag: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ClearFlagRequest, _admin_pb2.FlagReply]
+    """back to what is wider: the cell's word, the platform's, on"""
+    ListFlags: _grpc.UnaryUnaryMultiCallable[_admin_pb2.ListFlagsRequest, _admin_pb2.ListFlagsReply]
     PlanMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.PlanMoveRequest, _admin_pb2.MovePlan]
     """leaves nothing behind"""
     StartMove: _grpc.UnaryUnaryMultiCallable[_admin_pb2.StartMoveRequest, _admin_pb2.Move]
@@ -85,6 +90,11 @@ class AdminAsyncStub(AdminStub):
     Status: _aio.UnaryUnaryMultiCallable[_admin_pb2.StatusRequest, _admin_pb2.StatusReply]  # type: ignore[assignment]
     Doctor: _aio.UnaryUnaryMultiCallable[_admin_pb2.WorkspaceRef, _admin_pb2.DoctorReply]  # type: ignore[assignment]
     ListAudit: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAuditRequest, _admin_pb2.ListAuditReply]  # type: ignore[assignment]
+    SetFlag: _aio.UnaryUnaryMultiCallable[_admin_pb2.SetFlagRequest, _admin_pb2.FlagReply]  # type: ignore[assignment]
+    """answers when every process obeys, or after 2 s with those that do not"""
+    ClearFlag: _aio.UnaryUnaryMultiCallable[_admin_pb2.ClearFlagRequest, _admin_pb2.FlagReply]  # type: ignore[assignment]
+    """back to what is wider: the cell's word, the platform's, on"""
+    ListFlags: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListFlagsRequest, _admin_pb2.ListFlagsReply]  # type: ignore[assignment]
     PlanMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.PlanMoveRequest, _admin_pb2.MovePlan]  # type: ignore[assignment]
     """leaves nothing behind"""
     StartMove: _aio.UnaryUnaryMultiCallable[_admin_pb2.StartMoveRequest, _admin_pb2.Move]  # type: ignore[assignment]
@@ -217,6 +227,29 @@ class AdminServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.ListAuditRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_admin_pb2.ListAuditReply, _abc.Awaitable[_admin_pb2.ListAuditReply]]: ...
+
+    @_abc_1.abstractmethod
+    def SetFlag(
+        self,
+        request: _admin_pb2.SetFlagRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.FlagReply, _abc.Awaitable[_admin_pb2.FlagReply]]:
+        """answers when every process obeys, or after 2 s with those that do not"""
+
+    @_abc_1.abstractmethod
+    def ClearFlag(
+        self,
+        request: _admin_pb2.ClearFlagRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.FlagReply, _abc.Awaitable[_admin_pb2.FlagReply]]:
+        """back to what is wider: the cell's word, the platform's, on"""
+
+    @_abc_1.abstractmethod
+    def ListFlags(
+        self,
+        request: _admin_pb2.ListFlagsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_admin_pb2.ListFlagsReply, _abc.Awaitable[_admin_pb2.ListFlagsReply]]: ...
 
     @_abc_1.abstractmethod
     def PlanMove(

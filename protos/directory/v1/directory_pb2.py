@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/directory/v1/directory.proto\x12\x13protos.directory.v1\"X\n\x0cWatchRequest\x12\x11\n\trouter_id\x18\x01 \x01(\t\x12\x13\n\x0bregistry_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\"\\\n\x05Route\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x11\n\tsubdomain\x18\x02 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\r\n\x05state\x18\x05 \x01(\t\">\n\x08\x45ndpoint\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x12\n\nprocess_id\x18\x03 \x01(\t\"e\n\x04\x43\x65ll\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x30\n\tendpoints\x18\x04 \x03(\x0b\x32\x1d.protos.directory.v1.Endpoint\"\xaa\x01\n\x0cRouteChanges\x12\x13\n\x0bregistry_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x12\x0c\n\x04last\x18\x04 \x01(\x08\x12*\n\x06routes\x18\x05 \x03(\x0b\x32\x1a.protos.directory.v1.Route\x12(\n\x05\x63\x65lls\x18\x06 \x03(\x0b\x32\x19.protos.directory.v1.Cell\"9\n\x0eResolveRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x11\n\tsubdomain\x18\x02 \x01(\t\"H\n\x0cResolveReply\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12)\n\x05route\x18\x02 \x01(\x0b\x32\x1a.protos.directory.v1.Route\"_\n\x04Load\x12\x12\n\nworkspaces\x18\x01 \x01(\r\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\r\x12\x16\n\x0emessages_per_s\x18\x03 \x01(\x01\x12\x16\n\x0e\x64\x61tabase_bytes\x18\x04 \x01(\x04\"\xa8\x01\n\x06Vitals\x12\x12\n\ninterval_s\x18\x01 \x01(\x01\x12\x10\n\x08requests\x18\x02 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x03 \x01(\x04\x12\x0e\n\x06p50_ms\x18\x04 \x01(\x01\x12\x0e\n\x06p99_ms\x18\x05 \x01(\x01\x12\r\n\x05ready\x18\x06 \x01(\x08\x12\x1d\n\x15replication_lag_bytes\x18\x07 \x01(\x04\x12\x1a\n\x12wal_retained_bytes\x18\x08 \x01(\x04\"\x84\x02\n\x10HeartbeatRequest\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12/\n\x08\x65ndpoint\x18\x03 \x01(\x0b\x32\x1d.protos.directory.v1.Endpoint\x12\'\n\x04load\x18\x04 \x01(\x0b\x32\x19.protos.directory.v1.Load\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x17\n\x0fschema_revision\x18\x06 \x01(\t\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12\x0f\n\x07notices\x18\x08 \x03(\t\x12+\n\x06vitals\x18\t \x01(\x0b\x32\x1b.protos.directory.v1.Vitals\"%\n\x0eHeartbeatReply\x12\x13\n\x0binterval_ms\x18\x01 \x01(\r\"&\n\x15\x46indWorkspacesRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\"\x15\n\x13\x46indWorkspacesReply\"Z\n\x16ReportAddressesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0e\n\x06hashes\x18\x04 \x01(\x0c\"\x16\n\x14ReportAddressesReply2\x99\x02\n\tDirectory\x12Q\n\x05Watch\x12!.protos.directory.v1.WatchRequest\x1a!.protos.directory.v1.RouteChanges(\x01\x30\x01\x12Q\n\x07Resolve\x12#.protos.directory.v1.ResolveRequest\x1a!.protos.directory.v1.ResolveReply\x12\x66\n\x0e\x46indWorkspaces\x12*.protos.directory.v1.FindWorkspacesRequest\x1a(.protos.directory.v1.FindWorkspacesReply2\xd2\x01\n\x0cRegistration\x12W\n\tHeartbeat\x12%.protos.directory.v1.HeartbeatRequest\x1a#.protos.directory.v1.HeartbeatReply\x12i\n\x0fReportAddresses\x12+.protos.directory.v1.ReportAddressesRequest\x1a).protos.directory.v1.ReportAddressesReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/directory/v1/directory.proto\x12\x13protos.directory.v1\"X\n\x0cWatchRequest\x12\x11\n\trouter_id\x18\x01 \x01(\t\x12\x13\n\x0bregistry_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x0f\n\x07\x61\x64\x64ress\x18\x04 \x01(\t\"\\\n\x05Route\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x11\n\tsubdomain\x18\x02 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\r\n\x05state\x18\x05 \x01(\t\">\n\x08\x45ndpoint\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x12\n\nprocess_id\x18\x03 \x01(\t\"e\n\x04\x43\x65ll\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x30\n\tendpoints\x18\x04 \x03(\x0b\x32\x1d.protos.directory.v1.Endpoint\"\xd7\x01\n\x0cRouteChanges\x12\x13\n\x0bregistry_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x10\n\x08snapshot\x18\x03 \x01(\x08\x12\x0c\n\x04last\x18\x04 \x01(\x08\x12*\n\x06routes\x18\x05 \x03(\x0b\x32\x1a.protos.directory.v1.Route\x12(\n\x05\x63\x65lls\x18\x06 \x03(\x0b\x32\x19.protos.directory.v1.Cell\x12+\n\x05\x66lags\x18\x07 \x01(\x0b\x32\x1c.protos.directory.v1.FlagSet\"D\n\x04\x46lag\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x02 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x03 \x01(\t\x12\n\n\x02on\x18\x04 \x01(\x08\"Y\n\x07\x46lagSet\x12\x13\n\x0bregistry_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12(\n\x05\x66lags\x18\x03 \x03(\x0b\x32\x19.protos.directory.v1.Flag\"V\n\x0c\x46lagsRequest\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x13\n\x0bregistry_id\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\x04\"9\n\x0eResolveRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x11\n\tsubdomain\x18\x02 \x01(\t\"H\n\x0cResolveReply\x12\r\n\x05\x66ound\x18\x01 \x01(\x08\x12)\n\x05route\x18\x02 \x01(\x0b\x32\x1a.protos.directory.v1.Route\"_\n\x04Load\x12\x12\n\nworkspaces\x18\x01 \x01(\r\x12\x13\n\x0b\x63onnections\x18\x02 \x01(\r\x12\x16\n\x0emessages_per_s\x18\x03 \x01(\x01\x12\x16\n\x0e\x64\x61tabase_bytes\x18\x04 \x01(\x04\"\xa8\x01\n\x06Vitals\x12\x12\n\ninterval_s\x18\x01 \x01(\x01\x12\x10\n\x08requests\x18\x02 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x03 \x01(\x04\x12\x0e\n\x06p50_ms\x18\x04 \x01(\x01\x12\x0e\n\x06p99_ms\x18\x05 \x01(\x01\x12\r\n\x05ready\x18\x06 \x01(\x08\x12\x1d\n\x15replication_lag_bytes\x18\x07 \x01(\x04\x12\x1a\n\x12wal_retained_bytes\x18\x08 \x01(\x04\"\x9b\x02\n\x10HeartbeatRequest\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12/\n\x08\x65ndpoint\x18\x03 \x01(\x0b\x32\x1d.protos.directory.v1.Endpoint\x12\'\n\x04load\x18\x04 \x01(\x0b\x32\x19.protos.directory.v1.Load\x12\x0f\n\x07version\x18\x05 \x01(\t\x12\x17\n\x0fschema_revision\x18\x06 \x01(\t\x12\x10\n\x08\x64raining\x18\x07 \x01(\x08\x12\x0f\n\x07notices\x18\x08 \x03(\t\x12+\n\x06vitals\x18\t \x01(\x0b\x32\x1b.protos.directory.v1.Vitals\x12\x15\n\rflags_version\x18\x14 \x01(\x04\"%\n\x0eHeartbeatReply\x12\x13\n\x0binterval_ms\x18\x01 \x01(\r\"&\n\x15\x46indWorkspacesRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\"\x15\n\x13\x46indWorkspacesReply\"Z\n\x16ReportAddressesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0e\n\x06hashes\x18\x04 \x01(\x0c\"\x16\n\x14ReportAddressesReply\"\x87\x01\n\rWorkspaceLoad\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x10\n\x03seq\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\x18\n\x0b\x63onnections\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x12\n\x05\x62ytes\x18\x04 \x01(\x04H\x02\x88\x01\x01\x42\x06\n\x04_seqB\x0e\n\x0c_connectionsB\x08\n\x06_bytes\"i\n\x12ReportLoadsRequest\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x12\n\nprocess_id\x18\x02 \x01(\t\x12\x31\n\x05loads\x18\x03 \x03(\x0b\x32\".protos.directory.v1.WorkspaceLoad\"\'\n\x10ReportLoadsReply\x12\x13\n\x0binterval_ms\x18\x01 \x01(\r2\x99\x02\n\tDirectory\x12Q\n\x05Watch\x12!.protos.directory.v1.WatchRequest\x1a!.protos.directory.v1.RouteChanges(\x01\x30\x01\x12Q\n\x07Resolve\x12#.protos.directory.v1.ResolveRequest\x1a!.protos.directory.v1.ResolveReply\x12\x66\n\x0e\x46indWorkspaces\x12*.protos.directory.v1.FindWorkspacesRequest\x1a(.protos.directory.v1.FindWorkspacesReply2\xfd\x02\n\x0cRegistration\x12W\n\tHeartbeat\x12%.protos.directory.v1.HeartbeatRequest\x1a#.protos.directory.v1.HeartbeatReply\x12i\n\x0fReportAddresses\x12+.protos.directory.v1.ReportAddressesRequest\x1a).protos.directory.v1.ReportAddressesReply\x12]\n\x0bReportLoads\x12\'.protos.directory.v1.ReportLoadsRequest\x1a%.protos.directory.v1.ReportLoadsReply\x12J\n\x05\x46lags\x12!.protos.directory.v1.FlagsRequest\x1a\x1c.protos.directory.v1.FlagSet0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,29 +40,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CELL']._serialized_start=308
   _globals['_CELL']._serialized_end=409
   _globals['_ROUTECHANGES']._serialized_start=412
-  _globals['_ROUTECHANGES']._serialized_end=582
-  _globals['_RESOLVEREQUEST']._serialized_start=584
-  _globals['_RESOLVEREQUEST']._serialized_end=641
-  _globals['_RESOLVEREPLY']._serialized_start=643
-  _globals['_RESOLVEREPLY']._serialized_end=715
-  _globals['_LOAD']._serialized_start=717
-  _globals['_LOAD']._serialized_end=812
-  _globals['_VITALS']._serialized_start=815
-  _globals['_VITALS']._serialized_end=983
-  _globals['_HEARTBEATREQUEST']._serialized_start=986
-  _globals['_HEARTBEATREQUEST']._serialized_end=1246
-  _globals['_HEARTBEATREPLY']._serialized_start=1248
-  _globals['_HEARTBEATREPLY']._serialized_end=1285
-  _globals['_FINDWORKSPACESREQUEST']._serialized_start=1287
-  _globals['_FINDWORKSPACESREQUEST']._serialized_end=1325
-  _globals['_FINDWORKSPACESREPLY']._serialized_start=1327
-  _globals['_FINDWORKSPACESREPLY']._serialized_end=1348
-  _globals['_REPORTADDRESSESREQUEST']._serialized_start=1350
-  _globals['_REPORTADDRESSESREQUEST']._serialized_end=1440
-  _globals['_REPORTADDRESSESREPLY']._serialized_start=1442
-  _globals['_REPORTADDRESSESREPLY']._serialized_end=1464
-  _globals['_DIRECTORY']._serialized_start=1467
-  _globals['_DIRECTORY']._serialized_end=1748
-  _globals['_REGISTRATION']._serialized_start=1751
-  _globals['_REGISTRATION']._serialized_end=1961
+  _globals['_ROUTECHANGES']._serialized_end=627
+  _globals['_FLAG']._serialized_start=629
+  _globals['_FLAG']._serialized_end=697
+  _globals['_FLAGSET']._serialized_start=699
+  _globals['_FLAGSET']._serialized_end=788
+  _globals['_FLAGSREQUEST']._serialized_start=790
+  _globals['_FLAGSREQUEST']._serialized_end=876
+  _globals['_RESOLVEREQUEST']._serialized_start=878
+  _globals['_RESOLVEREQUEST']._serialized_end=935
+  _globals['_RESOLVEREPLY']._serialized_start=937
+  _globals['_RESOLVEREPLY']._serialized_end=1009
+  _globals['_LOAD']._serialized_start=1011
+  _globals['_LOAD']._serialized_end=1106
+  _globals['_VITALS']._serialized_start=1109
+  _globals['_VITALS']._serialized_end=1277
+  _globals['_HEARTBEATREQUEST']._serialized_start=1280
+  _globals['_HEARTBEATREQUEST']._serialized_end=1563
+  _globals['_HEARTBEATREPLY']._serialized_start=1565
+  _globals['_HEARTBEATREPLY']._serialized_end=1602
+  _globals['_FINDWORKSPACESREQUEST']._serialized_start=1604
+  _globals['_FINDWORKSPACESREQUEST']._serialized_end=1642
+  _globals['_FINDWORKSPACESREPLY']._serialized_start=1644
+  _globals['_FINDWORKSPACESREPLY']._serialized_end=1665
+  _globals['_REPORTADDRESSESREQUEST']._serialized_start=1667
+  _globals['_REPORTADDRESSESREQUEST']._serialized_end=1757
+  _globals['_REPORTADDRESSESREPLY']._serialized_start=1759
+  _globals['_REPORTADDRESSESREPLY']._serialized_end=1781
+  _globals['_WORKSPACELOAD']._serialized_start=1784
+  _globals['_WORKSPACELOAD']._serialized_end=1919
+  _globals['_REPORTLOADSREQUEST']._serialized_start=1921
+  _globals['_REPORTLOADSREQUEST']._serialized_end=2026
+  _globals['_REPORTLOADSREPLY']._serialized_start=2028
+  _globals['_REPORTLOADSREPLY']._serialized_end=2067
+  _globals['_DIRECTORY']._serialized_start=2070
+  _globals['_DIRECTORY']._serialized_end=2351
+  _globals['_REGISTRATION']._serialized_start=2354
+  _globals['_REGISTRATION']._serialized_end=2735
 # @@protoc_insertion_point(module_scope)

@@ -150,6 +150,7 @@ class RouteChanges(_message.Message):
     LAST_FIELD_NUMBER: _builtins.int
     ROUTES_FIELD_NUMBER: _builtins.int
     CELLS_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
     registry_id: _builtins.str
     version: _builtins.int
     snapshot: _builtins.bool
@@ -160,6 +161,10 @@ class RouteChanges(_message.Message):
     def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cell]:
         """each cell whole; in a snapshot all of them, in its first chunk"""
 
+    @_builtins.property
+    def flags(self) -> Global___FlagSet:
+        """where they changed, and in a snapshot's first chunk"""
+
     def __init__(
         self,
         *,
@@ -169,14 +174,104 @@ class RouteChanges(_message.Message):
         last: _builtins.bool = ...,
         routes: _abc.Iterable[Global___Route] | None = ...,
         cells: _abc.Iterable[Global___Cell] | None = ...,
+        flags: Global___FlagSet | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["flags", b"flags"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "last", b"last", "registry_id", b"registry_id", "routes", b"routes", "snapshot", b"snapshot", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "flags", b"flags", "last", b"last", "registry_id", b"registry_id", "routes", b"routes", "snapshot", b"snapshot", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RouteChanges: _TypeAlias = RouteChanges  # noqa: Y015
+
+@_typing.final
+class Flag(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CELL_FIELD_NUMBER: _builtins.int
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    ON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    cell: _builtins.str
+    """empty: not of one cell"""
+    workspace_id: _builtins.str
+    """empty: not of one workspace; both empty: of everything"""
+    on: _builtins.bool
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        cell: _builtins.str = ...,
+        workspace_id: _builtins.str = ...,
+        on: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "name", b"name", "on", b"on", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Flag: _TypeAlias = Flag  # noqa: Y015
+
+@_typing.final
+class FlagSet(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRY_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FLAGS_FIELD_NUMBER: _builtins.int
+    registry_id: _builtins.str
+    version: _builtins.int
+    """of the directory, when any flag last changed; 0: none ever was"""
+    @_builtins.property
+    def flags(self) -> _containers.RepeatedCompositeFieldContainer[Global___Flag]:
+        """all of them"""
+
+    def __init__(
+        self,
+        *,
+        registry_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        flags: _abc.Iterable[Global___Flag] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["flags", b"flags", "registry_id", b"registry_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlagSet: _TypeAlias = FlagSet  # noqa: Y015
+
+@_typing.final
+class FlagsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELL_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    REGISTRY_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    cell: _builtins.str
+    process_id: _builtins.str
+    registry_id: _builtins.str
+    """of the set held; empty: none"""
+    version: _builtins.int
+    """of the set held"""
+    def __init__(
+        self,
+        *,
+        cell: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+        registry_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "process_id", b"process_id", "registry_id", b"registry_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlagsRequest: _TypeAlias = FlagsRequest  # noqa: Y015
 
 @_typing.final
 class ResolveRequest(_message.Message):
@@ -313,12 +408,15 @@ class HeartbeatRequest(_message.Message):
     DRAINING_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
     VITALS_FIELD_NUMBER: _builtins.int
+    FLAGS_VERSION_FIELD_NUMBER: _builtins.int
     cell: _builtins.str
     region: _builtins.str
     version: _builtins.str
     schema_revision: _builtins.str
     draining: _builtins.bool
     """the process is leaving: take it out of the directory"""
+    flags_version: _builtins.int
+    """of the flags that it obeys"""
     @_builtins.property
     def endpoint(self) -> Global___Endpoint: ...
     @_builtins.property
@@ -343,10 +441,11 @@ class HeartbeatRequest(_message.Message):
         draining: _builtins.bool = ...,
         notices: _abc.Iterable[_builtins.str] | None = ...,
         vitals: Global___Vitals | None = ...,
+        flags_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "load", b"load", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "version", b"version", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "flags_version", b"flags_version", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "version", b"version", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -450,3 +549,91 @@ class ReportAddressesReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportAddressesReply: _TypeAlias = ReportAddressesReply  # noqa: Y015
+
+@_typing.final
+class WorkspaceLoad(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    seq: _builtins.int
+    """of the last event in its log; the control plane makes rates of what was told before"""
+    connections: _builtins.int
+    """of this process alone"""
+    bytes: _builtins.int
+    """about"""
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        seq: _builtins.int | None = ...,
+        connections: _builtins.int | None = ...,
+        bytes: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_bytes", b"_bytes", "_connections", b"_connections", "_seq", b"_seq", "bytes", b"bytes", "connections", b"connections", "seq", b"seq"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_bytes", b"_bytes", "_connections", b"_connections", "_seq", b"_seq", "bytes", b"bytes", "connections", b"connections", "seq", b"seq", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__bytes: _TypeAlias = _typing.Literal["bytes"]  # noqa: Y015
+    _WhichOneofArgType__bytes: _TypeAlias = _typing.Literal["_bytes", b"_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__connections: _TypeAlias = _typing.Literal["connections"]  # noqa: Y015
+    _WhichOneofArgType__connections: _TypeAlias = _typing.Literal["_connections", b"_connections"]  # noqa: Y015
+    _WhichOneofReturnType__seq: _TypeAlias = _typing.Literal["seq"]  # noqa: Y015
+    _WhichOneofArgType__seq: _TypeAlias = _typing.Literal["_seq", b"_seq"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bytes) -> _WhichOneofReturnType__bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__connections) -> _WhichOneofReturnType__connections | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seq) -> _WhichOneofReturnType__seq | None: ...
+
+Global___WorkspaceLoad: _TypeAlias = WorkspaceLoad  # noqa: Y015
+
+@_typing.final
+class ReportLoadsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELL_FIELD_NUMBER: _builtins.int
+    PROCESS_ID_FIELD_NUMBER: _builtins.int
+    LOADS_FIELD_NUMBER: _builtins.int
+    cell: _builtins.str
+    process_id: _builtins.str
+    @_builtins.property
+    def loads(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkspaceLoad]: ...
+    def __init__(
+        self,
+        *,
+        cell: _builtins.str = ...,
+        process_id: _builtins.str = ...,
+        loads: _abc.Iterable[Global___WorkspaceLoad] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "loads", b"loads", "process_id", b"process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportLoadsRequest: _TypeAlias = ReportLoadsRequest  # noqa: Y015
+
+@_typing.final
+class ReportLoadsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTERVAL_MS_FIELD_NUMBER: _builtins.int
+    interval_ms: _builtins.int
+    """until the next is wanted"""
+    def __init__(
+        self,
+        *,
+        interval_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval_ms", b"interval_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportLoadsReply: _TypeAlias = ReportLoadsReply  # noqa: Y015

@@ -205,6 +205,16 @@ class RegistrationStub:
                 request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesRequest.SerializeToString,
                 response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesReply.FromString,
                 _registered_method=True)
+        self.ReportLoads = channel.unary_unary(
+                '/protos.directory.v1.Registration/ReportLoads',
+                request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportLoadsRequest.SerializeToString,
+                response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportLoadsReply.FromString,
+                _registered_method=True)
+        self.Flags = channel.unary_stream(
+                '/protos.directory.v1.Registration/Flags',
+                request_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.FlagsRequest.SerializeToString,
+                response_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.FlagSet.FromString,
+                _registered_method=True)
 
 
 class RegistrationServicer:
@@ -224,6 +234,20 @@ class RegistrationServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportLoads(self, request, context):
+        """How busy workspaces are: those alone of which something changed, at most 1,000 at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Flags(self, request, context):
+        """What operators switched off: all of it at once unless the caller holds it already, and again whenever it changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RegistrationServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -236,6 +260,16 @@ def add_RegistrationServicer_to_server(servicer, server):
                     servicer.ReportAddresses,
                     request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesRequest.FromString,
                     response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesReply.SerializeToString,
+            ),
+            'ReportLoads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportLoads,
+                    request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportLoadsRequest.FromString,
+                    response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.ReportLoadsReply.SerializeToString,
+            ),
+            'Flags': grpc.unary_stream_rpc_method_handler(
+                    servicer.Flags,
+                    request_deserializer=protos_dot_directory_dot_v1_dot_directory__pb2.FlagsRequest.FromString,
+                    response_serializer=protos_dot_directory_dot_v1_dot_directory__pb2.FlagSet.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -292,6 +326,60 @@ class Registration:
             '/protos.directory.v1.Registration/ReportAddresses',
             protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesRequest.SerializeToString,
             protos_dot_directory_dot_v1_dot_directory__pb2.ReportAddressesReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportLoads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.directory.v1.Registration/ReportLoads',
+            protos_dot_directory_dot_v1_dot_directory__pb2.ReportLoadsRequest.SerializeToString,
+            protos_dot_directory_dot_v1_dot_directory__pb2.ReportLoadsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Flags(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/protos.directory.v1.Registration/Flags',
+            protos_dot_directory_dot_v1_dot_directory__pb2.FlagsRequest.SerializeToString,
+            protos_dot_directory_dot_v1_dot_directory__pb2.FlagSet.FromString,
             options,
             channel_credentials,
             insecure,

@@ -84,6 +84,10 @@ class RegistrationStub:
     """A cell process makes itself known and reports its load, every 2 s."""
     ReportAddresses: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ReportAddressesRequest, _directory_pb2.ReportAddressesReply]
     """Whose addresses are in a workspace now: all of them, in place of those reported before."""
+    ReportLoads: _grpc.UnaryUnaryMultiCallable[_directory_pb2.ReportLoadsRequest, _directory_pb2.ReportLoadsReply]
+    """How busy workspaces are: those alone of which something changed, at most 1,000 at a time."""
+    Flags: _grpc.UnaryStreamMultiCallable[_directory_pb2.FlagsRequest, _directory_pb2.FlagSet]
+    """What operators switched off: all of it at once unless the caller holds it already, and again whenever it changes."""
 
 @_typing.type_check_only
 class RegistrationAsyncStub(RegistrationStub):
@@ -92,6 +96,10 @@ class RegistrationAsyncStub(RegistrationStub):
     """A cell process makes itself known and reports its load, every 2 s."""
     ReportAddresses: _aio.UnaryUnaryMultiCallable[_directory_pb2.ReportAddressesRequest, _directory_pb2.ReportAddressesReply]  # type: ignore[assignment]
     """Whose addresses are in a workspace now: all of them, in place of those reported before."""
+    ReportLoads: _aio.UnaryUnaryMultiCallable[_directory_pb2.ReportLoadsRequest, _directory_pb2.ReportLoadsReply]  # type: ignore[assignment]
+    """How busy workspaces are: those alone of which something changed, at most 1,000 at a time."""
+    Flags: _aio.UnaryStreamMultiCallable[_directory_pb2.FlagsRequest, _directory_pb2.FlagSet]  # type: ignore[assignment]
+    """What operators switched off: all of it at once unless the caller holds it already, and again whenever it changes."""
 
 class RegistrationServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -109,5 +117,21 @@ class RegistrationServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_directory_pb2.ReportAddressesReply, _abc.Awaitable[_directory_pb2.ReportAddressesReply]]:
         """Whose addresses are in a workspace now: all of them, in place of those reported before."""
+
+    @_abc_1.abstractmethod
+    def ReportLoads(
+        self,
+        request: _directory_pb2.ReportLoadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_directory_pb2.ReportLoadsReply, _abc.Awaitable[_directory_pb2.ReportLoadsReply]]:
+        """How busy workspaces are: those alone of which something changed, at most 1,000 at a time."""
+
+    @_abc_1.abstractmethod
+    def Flags(
+        self,
+        request: _directory_pb2.FlagsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_directory_pb2.FlagSet], _abc.AsyncIterator[_directory_pb2.FlagSet]]:
+        """What operators switched off: all of it at once unless the caller holds it already, and again whenever it changes."""
 
 def add_RegistrationServicer_to_server(servicer: RegistrationServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
