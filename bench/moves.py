@@ -1,95 +1,109 @@
-"""What a move costs the people of a workspace: moves back and forth while it is written, and what its clients saw."""
+"""What a move costs the people of a workspace: moves there and back while it is written to and listened to, and what its clients saw."""
 
 import asyncio
-import statistics
+import os
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
-from bench.report import Report
+from bench.moving.orders import Orders, orders
+from bench.moving.traffic import RATE_PER_S, Traffic, traffic
+from bench.report import Report, quantile
 from bench.setting import Setting
 
-MOVES = 20
-WRITERS = 3
-PACE_S = 0.02
-"""Between two posts of a writer: 150 a second together."""
-DONE_S_MAX = 60.0
+MOVES = int(os.environ.get("WAGGLE_BENCH_MOVES", "200"))
+MOVES_EACH = 20
+"""Of one workspace: at 150 posts a second its rows would become what is measured."""
+WITHOUT_S = 20.0
+"""Of the same load without moves, once for each workspace would say no more."""
+SETTLE_S = 1.0
 
 
 @dataclass
-class Ledger:
-    """What the writers asked for and what they were answered; `latencies_s` since it was last emptied."""
+class Seen:
+    """By clients and by the control plane."""
 
+    across_ms: list[float] = field(default_factory=list)
+    """The longest post that was under way between the order to freeze and the opening, by move."""
+    whole_ms: list[float] = field(default_factory=list)
+    """The longest post from a move's start to its end."""
+    ordered_ms: list[float] = field(default_factory=list)
+    duration_s: list[float] = field(default_factory=list)
+    rows_max: int = 0
     posted: int = 0
     failed: list[str] = field(default_factory=list)
-    latencies_s: list[float] = field(default_factory=list)
-    stop: bool = False
+    closed: int = 0
+    wrong: list[str] = field(default_factory=list)
 
 
 async def measure(setting: Setting, report: Report) -> None:
-    channel, ledger = setting.channel("bench-moves"), Ledger()
-    writers = [asyncio.create_task(asyncio.to_thread(_write, setting, channel, ledger)) for _ in range(WRITERS)]
-    moves, longest_ms = [], []
-    try:
-        here, there = setting.cell, "cell-2" if setting.cell == "cell-1" else "cell-1"
-        for _ in range(MOVES):
-            ledger.latencies_s.clear()
-            moves.append(await asyncio.to_thread(_move, setting, there))
-            longest_ms.append(1000 * max(ledger.latencies_s, default=0.0))
-            here, there = there, here
-    finally:
-        ledger.stop = True
-        await asyncio.gather(*writers)
-    pauses = [float(move["pause_ms"]) for move in moves]
-    _quantiles(report, "move pause, in the control plane", pauses)
-    _quantiles(report, "longest post during a move", longest_ms, bars=True)
+    seen, without = Seen(), Seen()
+    async with orders(setting) as control:
+        for number in range(-(-MOVES // MOVES_EACH)):
+            flow = await traffic(setting, f"moved-{number}")
+            try:
+                if number == 0:
+                    await _unmoved(flow, without)
+                await _moved(control, flow, min(MOVES_EACH, MOVES - number * MOVES_EACH), seen)
+            finally:
+                await flow.close()
+    show(report, seen, without)
+
+
+async def _unmoved(flow: Traffic, seen: Seen) -> None:
+    """The same load for a while, in pieces as long as a move, so that the longest of each can be compared."""
+    async with flow.flowing():
+        await asyncio.sleep(SETTLE_S)
+        for _ in range(int(WITHOUT_S)):
+            began_us = now_us()
+            await asyncio.sleep(1.0)
+            seen.whole_ms.append(flow.longest_ms(began_us, now_us()))
+    await _judged(flow, seen)
+
+
+async def _moved(control: Orders, flow: Traffic, count: int, seen: Seen) -> None:
+    moves, windows = [], []
+    before = flow.acknowledged
+    async with flow.flowing():
+        await asyncio.sleep(SETTLE_S)
+        for number in range(count):
+            began_us = now_us()
+            moves.append(await control.move(flow.workspace, "cell-1" if number % 2 else "cell-2"))
+            windows.append((began_us, now_us()))
+    for move, (began_us, ended_us) in zip(moves, windows, strict=True):
+        seen.across_ms.append(flow.longest_ms(*await control.frozen_us(move.move_id)))
+        seen.whole_ms.append(flow.longest_ms(began_us, ended_us))
+        seen.ordered_ms.append(move.pause_ms)
+        seen.duration_s.append(move.duration_s)
+        seen.rows_max = max(seen.rows_max, move.rows)
+    await _judged(flow, seen, before)
+
+
+async def _judged(flow: Traffic, seen: Seen, before: int = 0) -> None:
+    seen.wrong += await flow.wrong()
+    seen.posted += flow.acknowledged - before
+    seen.failed += flow.failed
+    seen.closed += flow.closed
+
+
+def show(report: Report, seen: Seen, without: Seen) -> None:
+    moves, load = len(seen.across_ms), f"{RATE_PER_S:.0f} writes/s, 50 sockets"
+    report.add("pause seen by a client, p50", quantile(seen.across_ms, 0.5), "ms", at_most=60, detail=f"{moves} moves, {load}")
+    report.add("pause seen by a client, p99", quantile(seen.across_ms, 0.99), "ms", at_most=300)
+    report.add("pause seen by a client, max", max(seen.across_ms), "ms", at_most=1000)
     report.add(
-        "move, end to end p95", _quantile([float(move["duration_s"]) for move in moves], 0.95), "s", detail=f"{moves[-1]['rows']} rows"
+        "longest post of a whole move, p50", quantile(seen.whole_ms, 0.5), "ms", detail=f"p99 {quantile(seen.whole_ms, 0.99):.0f} ms"
     )
-    lost = ledger.posted - _stored(setting, channel)
-    report.add("posts failed during moves", len(ledger.failed), "", at_most=0, detail=(ledger.failed or [f"{ledger.posted} posted"])[0])
-    report.add("posts lost or doubled", abs(lost), "", at_most=0)
+    still = f"p99 {quantile(without.whole_ms, 0.99):.0f} ms, {without.posted} posted"
+    report.add("longest post of a second without moves, p50", quantile(without.whole_ms, 0.5), "ms", detail=still)
+    report.add("order to freeze -> open elsewhere, p50", quantile(seen.ordered_ms, 0.5), "ms")
+    report.add("order to freeze -> open elsewhere, p99", quantile(seen.ordered_ms, 0.99), "ms", detail=f"max {max(seen.ordered_ms):.0f} ms")
+    report.add("move, end to end p95", quantile(seen.duration_s, 0.95), "s", detail=f"up to {seen.rows_max} rows")
+    more = len(seen.failed) - len(without.failed)
+    report.add("failed posts, more than without moves", more, "", at_most=0, detail=(seen.failed or [f"{seen.posted} posted"])[0][:80])
+    report.add("sockets closed", seen.closed, "", at_most=0)
+    said = (seen.wrong or ["history and every socket read back"])[0][:80]
+    report.add("posts lost, doubled or reordered", len(seen.wrong), "", at_most=0, detail=said)
 
 
-def _write(setting: Setting, channel: str, ledger: Ledger) -> None:
-    while not ledger.stop:
-        began_s = time.perf_counter()
-        try:
-            setting.call("chat.postMessage", channel=channel, text="written during a move")
-            ledger.posted += 1
-        except (OSError, RuntimeError) as error:
-            ledger.failed.append(str(error))
-        ledger.latencies_s.append(time.perf_counter() - began_s)
-        time.sleep(PACE_S)
-
-
-def _move(setting: Setting, cell: str) -> dict[str, Any]:
-    workspace = setting.call("auth.test")["team_id"]
-    move: dict[str, Any] = setting.platform.waggle("move", "start", workspace, "--to", cell, "--window", "0", "--wait")
-    until_s = time.monotonic() + DONE_S_MAX
-    while move["state"] not in ("done", "undone") and time.monotonic() < until_s:
-        move = setting.platform.waggle("move", "show", str(move["move_id"]))
-    if move["state"] != "done":
-        raise RuntimeError(f"the move ended otherwise: {move}")
-    return move
-
-
-def _stored(setting: Setting, channel: str) -> int:
-    count: int = 0
-    cursor = ""
-    while True:
-        page = setting.call("conversations.history", channel=channel, limit=999, cursor=cursor)
-        count += sum(message["text"] == "written during a move" for message in page["messages"])
-        cursor = (page.get("response_metadata") or {}).get("next_cursor", "")
-        if not cursor:
-            return count
-
-
-def _quantiles(report: Report, name: str, values: list[float], *, bars: bool = False) -> None:
-    report.add(f"{name}, p50", statistics.median(values), "ms", at_most=60 if bars else None)
-    report.add(f"{name}, p99", _quantile(values, 0.99), "ms", at_most=300 if bars else None)
-    report.add(f"{name}, max", max(values), "ms", at_most=1000 if bars else None, detail=f"{len(values)} moves")
-
-
-def _quantile(values: list[float], share: float) -> float:
-    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+def now_us() -> int:
+    return time.time_ns() // 1000

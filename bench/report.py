@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -63,3 +64,8 @@ def machine() -> dict[str, str | int | None]:
         "python": platform.python_version(),
         "revision": revision.stdout.strip(),
     }
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Of what was seen; infinity where nothing was."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else float("inf")
