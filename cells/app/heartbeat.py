@@ -24,7 +24,7 @@ class Heartbeat:
         self._registration = directory_pb2_grpc.RegistrationStub(channel)
         self._compose = compose
         self._backoff = Backoff(first_s=0.25, limit_s=5.0)
-        self._heard = True
+        self._heard, self._leaving = True, False
         self._log = structlog.get_logger("heartbeat")
 
     @asynccontextmanager
@@ -38,21 +38,22 @@ class Heartbeat:
                 await task
 
     async def leave(self) -> None:
-        """Say that this process takes nothing new; tried once, for at most 2 s."""
-        await self._beat(draining=True)
+        """Say that this process takes nothing new; tried once, for at most 2 s. Later heartbeats say so too."""
+        self._leaving = True
+        await self._beat()
 
     async def _beat_on(self) -> None:
         attempt = 0
         while True:
-            interval_s = await self._beat(draining=False)
+            interval_s = await self._beat()
             attempt = 0 if interval_s else attempt + 1
             await asyncio.sleep(interval_s or self._backoff.delay_s(attempt))
 
-    async def _beat(self, *, draining: bool) -> float:
+    async def _beat(self) -> float:
         """Seconds until the next one is wanted; 0 when nobody heard this one."""
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
-                reply = await self._registration.Heartbeat(await self._compose(draining))
+                reply = await self._registration.Heartbeat(await self._compose(self._leaving))
         except (grpc.RpcError, TimeoutError, OSError) as error:
             self._note(heard=False, reason=error.details() if isinstance(error, grpc.aio.AioRpcError) else repr(error))
             return 0.0

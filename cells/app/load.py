@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cells.app.settings import CellSettings
+from cells.app.vitals import Vitals
 from cells.runtime.gateway import Gateway
 from cells.runtime.log import WorkspaceLog
 from cells.runtime.tenancy import Database, DatabaseFacts, NotExecuted, TenancyTable, measure
@@ -26,12 +27,13 @@ class Load:
         log: WorkspaceLog,
         gateway: Gateway | None,
         clock: Clock,
+        vitals: Vitals,
         notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._settings, self._version = settings, version
         self._endpoint = directory_pb2.Endpoint(address=address, roles=settings.roles, process_id=process_id)
         self._database, self._table, self._log, self._gateway, self._clock = database, table, log, gateway, clock
-        self._notices = notices
+        self._notices, self._vitals = notices, vitals
         self._facts, self._measured_s = DatabaseFacts(0, ""), float("-inf")
         self._events, self._counted_s = log.appended, clock.monotonic_s()
 
@@ -51,6 +53,7 @@ class Load:
             schema_revision=self._facts.revision,
             draining=draining,
             notices=self._notices(),
+            vitals=await self._vitals.take(draining),
         )
 
     def _messages_per_s(self) -> float:

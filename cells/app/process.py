@@ -17,6 +17,7 @@ from cells.app.heartbeat import Heartbeat
 from cells.app.load import Load
 from cells.app.settings import CellSettings
 from cells.app.upkeep import keep_partitions_ahead
+from cells.app.vitals import Vitals
 from cells.runtime.bus import Bus, Claims, Ephemerals, Remembered, Shared
 from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
@@ -142,7 +143,7 @@ async def doors(parts: Parts) -> AsyncIterator[tuple[Ingress, Heartbeat | None]]
         port = listen(grpc_server, str(settings.listen), settings.tls)
         await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, STOP_GRACE_S)
-        yield ingress, await _heartbeat(parts, gateway, port, credential, stack)
+        yield ingress, await _heartbeat(parts, gateway, ingress, port, credential, stack)
 
 
 async def _gateway(parts: Parts, stack: AsyncExitStack) -> Gateway | None:
@@ -186,10 +187,14 @@ def _attachments(parts: Parts, ownership: Ownership) -> AttachmentService:
     return AttachmentService(parts.workload.attachments, ownership, lambda address: channel(address, credential, settings.tls))
 
 
-async def _heartbeat(parts: Parts, gateway: Gateway | None, port: int, credential: str, stack: AsyncExitStack) -> Heartbeat | None:
+async def _heartbeat(
+    parts: Parts, gateway: Gateway | None, ingress: Ingress, port: int, credential: str, stack: AsyncExitStack
+) -> Heartbeat | None:
     settings = parts.settings
     if settings.control_plane is None:
         return None
+    vitals = Vitals(ingress.tally, parts.database)
+    stack.push_async_callback(vitals.close)
     load = Load(
         settings=settings,
         address=str(settings.advertise or f"{settings.listen.host}:{port}"),
@@ -201,6 +206,7 @@ async def _heartbeat(parts: Parts, gateway: Gateway | None, port: int, credentia
         gateway=gateway,
         clock=parts.clock,
         notices=parts.workload.notices,
+        vitals=vitals,
     )
     line = channel(str(settings.control_plane), credential, settings.tls)
     stack.push_async_callback(line.close, None)

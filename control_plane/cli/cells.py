@@ -80,9 +80,18 @@ def show_cells(found: Iterable[admin_pb2.Cell]) -> None:
         room = f"{cell.workspaces}/{cell.capacity_workspaces}"
         kind = "dedicated" if cell.dedicated else ""
         built = ", ".join(sorted({f"{process.version} {process.schema_revision}" for process in cell.processes}))
-        facts = (cell.name, cell.region, cell.state, _health(cell), room, f"{cell.load:.1%}", bytes_shown(cell.database_bytes), built, kind)
-        rows.append(facts)
-    show_table("", ("cell", "region", "state", "health", "workspaces", "load", "database", "version", ""), rows)
+        size = bytes_shown(cell.database_bytes)
+        rows.append((cell.name, cell.region, cell.state, _health(cell), room, f"{cell.load:.1%}", *_vital_signs(cell), size, built, kind))
+    vital = ("requests/s", "errors", "p99")
+    show_table("", ("cell", "region", "state", "health", "workspaces", "load", *vital, "database", "version", ""), rows)
+
+
+def _vital_signs(cell: admin_pb2.Cell) -> tuple[str, str, str]:
+    """Requests a second, errors among the last interval's, the worst process's p99."""
+    if not cell.HasField("vital_signs"):
+        return "-", "-", "-"
+    told = cell.vital_signs
+    return f"{told.requests_per_s:.1f}", str(told.errors), f"{told.p99_ms:.0f} ms" if told.p99_ms else "-"
 
 
 @cells.command("show")
@@ -99,8 +108,21 @@ def show(name: str, as_json: Json = False, home: Home = None) -> None:
     room = f"{cell.workspaces} of {cell.capacity_workspaces}"
     kind = "dedicated" if cell.dedicated else "shared"
     facts = (("cell", cell.name), ("region", cell.region), ("state", cell.state), ("health", _health(cell)), ("kind", kind))
-    show_facts((*facts, ("workspaces", room), ("load", f"{cell.load:.1%}"), ("database", bytes_shown(cell.database_bytes))))
+    rest = (("workspaces", room), ("load", f"{cell.load:.1%}"), ("database", bytes_shown(cell.database_bytes)))
+    show_facts((*facts, *rest, *_vital_facts(cell)))
     show_processes(cell)
+
+
+def _vital_facts(cell: admin_pb2.Cell) -> tuple[tuple[str, str], ...]:
+    if not cell.HasField("vital_signs"):
+        return ()
+    told = cell.vital_signs
+    return (
+        ("requests", f"{told.requests_per_s:.1f} a second, {told.errors} errors in the last interval"),
+        ("latency", f"p50 {told.p50_ms:.1f} ms, p99 {told.p99_ms:.1f} ms"),
+        ("replication", f"lag {bytes_shown(told.replication_lag_bytes)}, WAL kept for moves {bytes_shown(told.wal_retained_bytes)}"),
+        ("ready", f"{told.ready} of {told.processes} processes"),
+    )
 
 
 def _health(cell: admin_pb2.Cell) -> str:

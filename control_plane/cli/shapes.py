@@ -39,8 +39,16 @@ def cell_detail_json(cell: admin_pb2.Cell) -> dict[str, Any]:
         "dedicated": cell.dedicated,
         "capacity_workspaces": cell.capacity_workspaces,
         "database_bytes": cell.database_bytes,
+        "vital_signs": _vital_signs_json(cell.vital_signs) if cell.HasField("vital_signs") else None,
         "processes": [_process_json(process) for process in cell.processes],
     }
+
+
+def _vital_signs_json(told: admin_pb2.VitalSigns) -> dict[str, Any]:
+    """Of the processes heard of lately, each over its last 2 s: sums, and the worst process's latency."""
+    counted = ("processes", "ready", "requests", "errors", "replication_lag_bytes", "wal_retained_bytes")
+    measured = ("requests_per_s", "p50_ms", "p99_ms")
+    return {name: getattr(told, name) for name in counted} | {name: round(getattr(told, name), 1) for name in measured}
 
 
 def _process_json(process: admin_pb2.Process) -> dict[str, Any]:

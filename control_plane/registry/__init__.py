@@ -17,6 +17,7 @@ from control_plane.registry.facts import (
 from control_plane.registry.heartbeats import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT
 from control_plane.registry.move_facts import Move, MoveState, MoveStep
 from control_plane.registry.states import CellState, WorkspaceState
+from control_plane.registry.vital_signs import Vitals, VitalSigns
 from control_plane.registry.workspaces import Draft
 
 __all__ = [
@@ -44,6 +45,8 @@ __all__ = [
     "Route",
     "RouterSeen",
     "TransitionRefused",
+    "VitalSigns",
+    "Vitals",
     "Workspace",
     "WorkspaceState",
     "WorkspaceUnknown",

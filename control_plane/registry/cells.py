@@ -1,6 +1,7 @@
 """Rows of cells and of their processes."""
 
 import re
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Row, and_, func, insert, select, update
@@ -13,6 +14,7 @@ from control_plane.registry.facts import Cell, Process
 from control_plane.registry.states import CellState, WorkspaceState, cell_may
 from control_plane.registry.tables import cell_processes, cells, workspaces
 from control_plane.registry.versions import next_version
+from control_plane.registry.vital_signs import Vitals, VitalSigns
 
 _NUMBERED = re.compile(r"cell-(\d{1,6})")
 
@@ -43,6 +45,10 @@ class Cells:
         if not found:
             raise CellUnknown(name)
         return found[0]
+
+    async def vital_signs(self, name: str) -> VitalSigns | None:
+        """How a cell fares, by its last heartbeats; None when nobody has told. Raises CellUnknown."""
+        return (await self.require(name)).vital_signs
 
     async def change_state(self, name: str, before: CellState, after: CellState) -> None:
         """Compare and set. Raises TransitionRefused or Conflict; the directory's version rises with it."""
@@ -103,4 +109,5 @@ def _process(row: Row[Any]) -> Process:
         connections=row.connections,
         messages_per_s=row.messages_per_s,
         database_bytes=row.database_bytes,
+        vitals=None if row.interval_s is None else Vitals(*(row._mapping[field.name] for field in fields(Vitals))),
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from chassis.identity import CellName, ProcessId, WorkspaceId
 from control_plane.registry.states import CellState, WorkspaceState
+from control_plane.registry.vital_signs import Vitals, VitalSigns, summed
 
 HEARTBEAT_SILENCE_S_MAX = 10.0
 """A process silent for longer is unhealthy."""
@@ -42,6 +43,8 @@ class Process:
     connections: int = 0
     messages_per_s: float = 0.0
     database_bytes: int = 0
+    vitals: Vitals | None = None
+    """None: it does not tell."""
 
     @property
     def healthy(self) -> bool:
@@ -74,6 +77,11 @@ class Cell:
             sum(process.messages_per_s for process in living) / MESSAGES_PER_S_FULL,
         )
         return min(1.0, max(shares))
+
+    @property
+    def vital_signs(self) -> VitalSigns | None:
+        """Of the processes heard of in the last 10 s; None when none of them has told."""
+        return summed([process.vitals for process in self.processes if process.healthy and process.vitals is not None])
 
     @property
     def database_bytes(self) -> int:
@@ -128,6 +136,7 @@ class Heartbeat:
     messages_per_s: float
     database_bytes: int
     draining: bool
+    vitals: Vitals | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Heartbeats of cell processes. The common one is a single UPDATE and leaves the directory's version alone."""
 
+from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, func, or_, select, update
@@ -11,6 +12,7 @@ from control_plane.registry.facts import HEARTBEAT_SILENCE_S_MAX, Heartbeat
 from control_plane.registry.states import CellState
 from control_plane.registry.tables import cell_processes, cells
 from control_plane.registry.versions import next_version
+from control_plane.registry.vital_signs import Vitals
 
 CAPACITY_WORKSPACES_DEFAULT = 1_000
 REGION_DEFAULT = "local"
@@ -108,4 +110,10 @@ def _load(beat: Heartbeat) -> dict[str, Any]:
         "messages_per_s": beat.messages_per_s,
         "database_bytes": beat.database_bytes,
         "heartbeat_at": func.clock_timestamp(),
+        **_vitals(beat.vitals),
     }
+
+
+def _vitals(told: Vitals | None) -> dict[str, Any]:
+    """A process that tells no more is not to be judged by what it told once."""
+    return dict.fromkeys(field.name for field in fields(Vitals)) if told is None else asdict(told)

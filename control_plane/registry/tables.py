@@ -54,6 +54,15 @@ cell_processes = Table(
     Column("messages_per_s", Float, nullable=False),
     Column("database_bytes", BigInteger, nullable=False),
     Column("heartbeat_at", DateTime(timezone=True), nullable=False),
+    # Of its last interval; NULL where the process does not tell.
+    Column("interval_s", Float),
+    Column("requests", BigInteger),
+    Column("errors", BigInteger),
+    Column("p50_ms", Float),
+    Column("p99_ms", Float),
+    Column("ready", Boolean),
+    Column("replication_lag_bytes", BigInteger),
+    Column("wal_retained_bytes", BigInteger),
 )
 
 workspaces = Table(
@@ -94,6 +103,15 @@ moves = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("step_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("ended_at", DateTime(timezone=True)),
+)
+
+paces = Table(
+    "paces",
+    registry_metadata,
+    Column("cell", Text, ForeignKey("cells.name"), primary_key=True),
+    Column("version", BigInteger, nullable=False),  # of this row: it is judged by compare-and-set
+    Column("state", JSONB, nullable=False),
+    Column("judged_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 routers = Table(

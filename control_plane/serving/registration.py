@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from chassis.addresses import HASH_BYTES, PEOPLE_MAX
 from chassis.identity import CellName, ProcessId, WorkspaceId, is_workspace_id
-from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, Report, TransitionRefused
+from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, Report, TransitionRefused, Vitals
 from control_plane.serving.names import check_cell_name
 from control_plane.serving.notices import Notices
 from control_plane.serving.refusals import InvalidRequest
@@ -20,6 +20,8 @@ ROLES = frozenset({"all", "api", "gateway", "worker"})
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,255}:[0-9]{1,5}")
 _PROCESS = re.compile(r"[\x21-\x7e]{1,200}")
 WORD_CHARACTERS_MAX = 100
+BIG_MAX = 2**63 - 1
+"""What a column holds."""
 
 HEARTBEATS = Counter("waggle_control_heartbeats", "Heartbeats of cell processes", ["cell"])
 log = structlog.get_logger("control_plane.registration")
@@ -85,6 +87,20 @@ def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:
         workspaces=min(load.workspaces, 2**31 - 1),
         connections=min(load.connections, 2**31 - 1),
         messages_per_s=load.messages_per_s,
-        database_bytes=min(load.database_bytes, 2**63 - 1),
+        database_bytes=min(load.database_bytes, BIG_MAX),
         draining=request.draining,
+        vitals=_vitals(request.vitals) if request.HasField("vitals") else None,
+    )
+
+
+def _vitals(told: directory_pb2.Vitals) -> Vitals:
+    return Vitals(
+        interval_s=told.interval_s,
+        requests=min(told.requests, BIG_MAX),
+        errors=min(told.errors, BIG_MAX),
+        p50_ms=told.p50_ms,
+        p99_ms=told.p99_ms,
+        ready=told.ready,
+        replication_lag_bytes=min(told.replication_lag_bytes, BIG_MAX),
+        wal_retained_bytes=min(told.wal_retained_bytes, BIG_MAX),
     )

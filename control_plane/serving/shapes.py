@@ -1,9 +1,10 @@
 """Facts of the registry as messages of admin.proto."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from control_plane.moves import Drain, Plan
-from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, Workspace
+from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, VitalSigns, Workspace
 from control_plane.serving.notices import Notices
 from protos.admin.v1 import admin_pb2
 
@@ -36,7 +37,12 @@ def cell_shape(cell: Cell, notices: Notices | None = None) -> admin_pb2.Cell:
         processes=[_process(process, notices.of(cell.name, process.process_id) if notices else ()) for process in cell.processes],
         database_bytes=cell.database_bytes,
         healthy=cell.healthy,
+        vital_signs=_vital_signs(cell.vital_signs),
     )
+
+
+def _vital_signs(told: VitalSigns | None) -> admin_pb2.VitalSigns | None:
+    return None if told is None else admin_pb2.VitalSigns(**asdict(told))
 
 
 def drain_shape(drain: Drain) -> admin_pb2.Drain:

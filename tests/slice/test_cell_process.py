@@ -154,7 +154,8 @@ async def test_it_makes_itself_known_again_and_again_and_says_when_it_leaves(cel
             beat = registration.heard[-1]
             assert (beat.cell, beat.endpoint.address, list(beat.endpoint.roles)) == ("cell-1", cell.listen, ["api", "gateway", "worker"])
             assert beat.load.database_bytes > 1_000_000 and beat.schema_revision and not beat.draining
+            assert beat.vitals.ready and 0 < beat.vitals.interval_s < 30 and beat.vitals.requests == beat.vitals.wal_retained_bytes == 0
             assert await cell.stop() == 0
-        assert registration.heard[-1].draining
+        assert registration.heard[-1].draining and not registration.heard[-1].vitals.ready
     finally:
         await rpc.stop(None)

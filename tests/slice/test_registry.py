@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -16,6 +17,8 @@ from control_plane.registry import (
     NameTaken,
     Registry,
     TransitionRefused,
+    Vitals,
+    VitalSigns,
     Workspace,
     WorkspaceState,
     open_registry,
@@ -170,3 +173,18 @@ async def test_an_admin_token_is_stored_as_a_digest(registry: Registry, control_
     assert await registry.tokens.name_of(token[:-1] + "x") is None
     await registry.tokens.remove("ann")
     assert await registry.tokens.name_of(token) is None
+
+
+async def test_a_cell_s_vital_signs_are_the_sums_and_the_worst_of_those_heard_of_lately(
+    registry: Registry, control_database: FreshDatabase
+) -> None:
+    assert await registry.cells.vital_signs("cell-1") is None  # a process of an older version does not tell
+    for number, p99_ms in enumerate((12.5, 40.0, 9000.0)):
+        told = Vitals(2.0, 100, number, 3.0, p99_ms, number != 1, 1000 * number, 5000)
+        await registry.heartbeats.record(replace(beat("cell-1", f"told-{number}", f"127.0.0.1:910{number}"), vitals=told))
+    await went_silent(control_database, "told-2")
+
+    assert await registry.cells.vital_signs("cell-1") == VitalSigns(2, 1, 200, 100.0, 1, 3.0, 40.0, 1000, 5000)
+    await registry.heartbeats.record(beat("cell-1", "told-0", "127.0.0.1:9100"))
+    after = await registry.cells.vital_signs("cell-1")
+    assert after is not None and (after.processes, after.errors) == (1, 1)

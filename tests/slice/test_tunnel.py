@@ -75,6 +75,8 @@ async def test_a_failing_app_is_a_500_that_says_nothing(cell: CellProcess) -> No
     async with forwarding_to(table) as forwarder:
         reply = await forwarder.call(table.routes().__next__(), request("/fail"))
     assert (reply.status, reply.body) == (500, b'{"ok":false,"error":"internal_error"}')
+    told = cell.ingress.tally.take()
+    assert (told.requests, told.errors) == (1, 1) and told.p99_ms > 0
 
 
 async def test_giving_up_cancels_the_work_in_the_cell(cell: CellProcess) -> None:
@@ -168,6 +170,8 @@ async def test_more_than_the_cell_takes_is_overloaded_not_queued() -> None:
         await until(lambda: cell.ingress.in_flight == 2)
         with pytest.raises(Overloaded):
             await forwarder.call(route, request())
+        told = cell.ingress.tally.take()
+        assert (told.requests, told.errors, told.p99_ms) == (1, 1, 0.0)  # refused, so it took no time here
         cell.app.gate.set()
         assert [reply.status for reply in await asyncio.gather(*waiting)] == [200, 200]
     await cell.kill()

@@ -2,5 +2,6 @@
 
 from cells.runtime.ingress.link import RequireTenant
 from cells.runtime.ingress.server import Ingress
+from cells.runtime.ingress.tally import Interval, Tally
 
-__all__ = ["Ingress", "RequireTenant"]
+__all__ = ["Ingress", "Interval", "RequireTenant", "Tally"]

@@ -27,6 +27,8 @@ class Exchange(ABC):
         self.started = False
         """The app has sent the head of its answer."""
         self.ended = False
+        self.failed = False
+        """Answered by 500 or more, by the app or for it."""
         self._status = 0
         self._headers: Headers = []
 
@@ -64,6 +66,7 @@ class Exchange(ABC):
                 raise RuntimeError("the answer began twice")
             self.started = True
             self._status, self._headers = message["status"], list(message.get("headers", ()))
+            self.failed = self._status >= 500
         elif kind == "http.response.body":
             if self.ended or not self.started:
                 raise RuntimeError("a body where none belongs")
@@ -78,6 +81,7 @@ class Exchange(ABC):
         await self._fail(503, _LATER, _ASK_AGAIN)
 
     async def _fail(self, status: int = 500, headers: Headers = _JSON, body: bytes = _INTERNAL_ERROR) -> None:
+        self.failed = True
         if not self.ended:
             self.ended = True
             await self._on_failure(status, headers, body)

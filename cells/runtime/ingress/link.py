@@ -11,8 +11,9 @@ from cells.runtime.bus.links import LinkFull, SessionDoor
 from cells.runtime.ingress.parcels import Parcels
 from cells.runtime.ingress.refusals import REQUESTS, draining, elapsed_s, no_sessions, overloaded, refusal_of
 from cells.runtime.ingress.scopes import scope_of
+from cells.runtime.ingress.tally import Tally
 from cells.runtime.ingress.whole import WholeExchange, reply_frame, send_when_free
-from cells.runtime.tenancy import NotExecuted
+from cells.runtime.tenancy import NotExecuted, Overloaded
 from cells.runtime.workload import ASGIApp, Tenant
 from chassis.identity import WorkspaceId
 from chassis.stream import FrameStream, StreamFull, StreamGarbage
@@ -41,12 +42,22 @@ class Work:
     parcels: Parcels = field(default_factory=Parcels)
     in_flight: int = 0
     draining: bool = False
+    tally: Tally = field(default_factory=Tally)
 
     def refusal(self) -> tunnel_pb2.Refusal | None:
         """Why nothing new is taken now; None when it is."""
         if self.draining:
             return draining()
-        return overloaded() if self.in_flight >= self.in_flight_max else None
+        if self.in_flight < self.in_flight_max:
+            return None
+        self.tally.count(failed=True)
+        return overloaded()
+
+    def refused(self, error: NotExecuted) -> tunnel_pb2.Refusal:
+        """The refusal of what did not run; one that wants capacity is an error of this process."""
+        if isinstance(error, Overloaded):
+            self.tally.count(failed=True)
+        return refusal_of(error)
 
 
 class TunnelLink:
@@ -188,7 +199,7 @@ class TunnelLink:
             await self._work.door.on_open(self, stream, opening)
         except NotExecuted as error:
             self._sessions.discard(stream)
-            self._refuse(stream, refusal_of(error))
+            self._refuse(stream, self._work.refused(error))
         except Exception:  # noqa: BLE001 - one session's failure is not the tunnel's
             _log.exception("a session failed to open", request_id=opening.request_id)
             self._sessions.discard(stream)
@@ -200,7 +211,7 @@ class TunnelLink:
         try:
             tenant = self._work.require_tenant(WorkspaceId(request.workspace_id), request.epoch)
         except NotExecuted as error:
-            self._refuse(stream, refusal_of(error))
+            self._refuse(stream, self._work.refused(error))
             return
         exchange = WholeExchange(stream, request.body, self._frames, self._work.parcels)
         deadline_s = min(request.deadline_ms or DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX) / 1000
@@ -208,13 +219,15 @@ class TunnelLink:
         deadline = Deadline(task, exchange, deadline_s)
         try:
             await exchange.run(self._work.app, scope_of(request, tenant))
+            self._work.tally.note(elapsed_s(began_s), exchange.failed)
         except NotExecuted as error:
-            self._refuse(stream, refusal_of(error))
+            self._refuse(stream, self._work.refused(error))
         except asyncio.CancelledError:
             if exchange.parcel is not None:
                 exchange.parcel.abandon()
             if not deadline.passed:
                 raise
+            self._work.tally.note(elapsed_s(began_s), failed=True)
             if not exchange.ended:
                 await send_when_free(self._frames, reply_frame(stream, 504, _JSON, _LATE))
         finally:

@@ -11,8 +11,9 @@ import structlog
 from cells.runtime.bus.links import SessionDoor
 from cells.runtime.ingress.carried import Carriage, CarriedExchange
 from cells.runtime.ingress.link import DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, IN_FLIGHT_MAX, RequireTenant, TunnelLink, Work
-from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, elapsed_s, refusal_of
+from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, elapsed_s
 from cells.runtime.ingress.scopes import scope_of
+from cells.runtime.ingress.tally import Tally
 from cells.runtime.tenancy import NotExecuted
 from cells.runtime.workload import ASGIApp
 from chassis.identity import WorkspaceId
@@ -63,6 +64,10 @@ class Ingress:
     @property
     def in_flight(self) -> int:
         return self._work.in_flight
+
+    @property
+    def tally(self) -> Tally:
+        return self._work.tally
 
     async def drain(self, grace_s: float) -> None:
         """Take nothing new, tell every router, finish what is in flight for at most `grace_s`, then close the tunnels.
@@ -130,7 +135,7 @@ class Ingress:
         try:
             await self._exchange(request, carriage, context)
         except NotExecuted as error:
-            await carriage.write(tunnel_pb2.Chunk(refusal=refusal_of(error)))
+            await carriage.write(tunnel_pb2.Chunk(refusal=self._work.refused(error)))
         finally:
             self._work.in_flight -= 1
             _seconds.observe(elapsed_s(began_s))
@@ -143,6 +148,7 @@ class Ingress:
         async with asyncio.timeout(CARRY_S_MAX), asyncio.timeout(deadline_s) as deadline:
             exchange = CarriedExchange(carriage, lambda: deadline.reschedule(loop.time() + deadline_s))
             await exchange.run(self._work.app, scope_of(request, tenant))
+        self._work.tally.count(exchange.failed)
         if exchange.cut_short:
             await context.abort(grpc.StatusCode.ABORTED, "the body was cut short")
 

@@ -2,7 +2,7 @@
 
 from cells.runtime.tenancy.database import Database, RoleBypassesIsolation, open_database
 from cells.runtime.tenancy.errors import Draining, Frozen, Incoming, Moved, NotExecuted, NotMine, Overloaded, StaleEpoch, Suspended
-from cells.runtime.tenancy.measuring import DatabaseFacts, measure
+from cells.runtime.tenancy.measuring import DatabaseFacts, Replication, measure, replication
 from cells.runtime.tenancy.prepared import Prepared
 from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
 from cells.runtime.tenancy.scope import TenantScope
@@ -22,6 +22,7 @@ __all__ = [
     "NotMine",
     "Overloaded",
     "Prepared",
+    "Replication",
     "RoleBypassesIsolation",
     "StaleEpoch",
     "Suspended",
@@ -33,6 +34,7 @@ __all__ = [
     "measure",
     "open_database",
     "refusal_of",
+    "replication",
     "runtime_metadata",
     "tenancy",
     "tenancy_of",
