@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 
 from chassis.process.running import EXIT_SETTINGS
 from control_plane.provision.decisions import Fact, Phase, ended, starting
@@ -22,7 +23,7 @@ class Attempt:
 
     def __init__(self, service: Service, before: Fact | None, now_s: Callable[[], float], note: Note) -> None:
         self.service = service
-        self.fact = starting(before, now_s())
+        self.fact = starting(before, now_s(), service.wish.build)
         self._now_s = now_s
         self._note = note
         self._process: subprocess.Popen[bytes] | None = None
@@ -57,10 +58,10 @@ class Attempt:
     async def _watch(self, process: subprocess.Popen[bytes], what: Launch, written: int) -> None:
         while process.poll() is None:
             if self.fact.phase is Phase.STARTING and not self.service.wish.once and await self.service.is_ready(process.pid):
-                self._change(Fact(Phase.READY, self._now_s(), self.fact.failures, self.fact.starts))
+                self._change(replace(self.fact, phase=Phase.READY, since_s=self._now_s(), why=""))
             await asyncio.sleep(READY_POLL_S if self.fact.phase is Phase.READY else STARTING_POLL_S)
         if self.service.wish.once and process.returncode == 0:
-            self._change(Fact(Phase.DONE, self._now_s(), 0, self.fact.starts))
+            self._change(replace(self.fact, phase=Phase.DONE, since_s=self._now_s(), failures=0, why=""))
         else:
             why, refused = _how(process.returncode, what, written), process.returncode == EXIT_SETTINGS
             self._change(ended(self.fact, self._now_s(), why, refused=refused))

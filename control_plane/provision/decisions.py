@@ -23,12 +23,13 @@ class Phase(Enum):
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A process that should be there, once all it needs is ready (or done). `once`: a task that ends by itself.
-    `configured`: whoever typed `up` gave it settings, which may be mistaken."""
+    `configured`: whoever typed `up` gave it settings, which may be mistaken. `build`: what code it is to be; empty: our own."""
 
     name: str
     needs: tuple[str, ...] = ()
     once: bool = False
     configured: bool = False
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Fact:
     starts: int = 1
     why: str = ""
     refused: bool = False
+    build: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,12 @@ def delay_s(failures: int) -> float:
     return min(DELAY_S_MAX, FIRST_DELAY_S * 2.0 ** min(max(failures - 1, 0), 16))
 
 
-def starting(before: Fact | None, now_s: float) -> Fact:
-    return Fact(Phase.STARTING, now_s) if before is None else replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1)
+def starting(before: Fact | None, now_s: float, build: str = "") -> Fact:
+    """Another build has not failed yet."""
+    if before is None:
+        return Fact(Phase.STARTING, now_s, build=build)
+    failures = before.failures if before.build == build else 0
+    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1, failures=failures, build=build)
 
 
 def ended(before: Fact, now_s: float, why: str, *, refused: bool = False) -> Fact:
@@ -95,12 +101,16 @@ def _for(wish: Wish, facts: Mapping[str, Fact], now_s: float, complete_before: b
     fact = facts.get(wish.name)
     if fact is None or fact.phase is Phase.ENDED:
         return _start(wish, fact, facts, now_s, complete_before)
+    if fact.phase is not Phase.DONE and fact.build != wish.build:
+        return End(wish.name, f"{wish.build or 'our own code'} is wanted in place of {fact.build or 'our own code'}")
     if fact.phase is Phase.STARTING and now_s - fact.since_s > STARTING_S_MAX:
         return End(wish.name, f"not ready after {STARTING_S_MAX:.0f} s")
     return None
 
 
 def _start(wish: Wish, fact: Fact | None, facts: Mapping[str, Fact], now_s: float, complete_before: bool) -> Action | None:
+    if fact and fact.build != wish.build:
+        return Start(wish.name) if all(_satisfied(need, facts) for need in wish.needs) else None
     if fact and fact.refused and wish.configured and fact.starts == 1:
         return GiveUp(wish.name, fact.why)
     if fact and not complete_before and fact.failures >= FAILURES_MAX:

@@ -32,11 +32,10 @@ def launch(what: Launch) -> subprocess.Popen[bytes]:
     """Start `what` in a process group of its own, so that a Ctrl-C on the terminal reaches only the starter."""
     account = what.account
     uid, gid = (account.uid, account.gid) if account and account.is_other else (-1, -1)
-    descend = (sys.executable, "-I", "-S", str(DESCEND), str(int(what.end_signal)), str(os.getpid()), str(uid), str(gid), what.cwd)
     what.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(what.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
         return subprocess.Popen(  # noqa: S603
-            [*descend, *what.argv],
+            [*descent(what.end_signal, uid, gid, what.cwd), *what.argv],
             env={**plain_environment(os.environ), **what.env},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -44,6 +43,11 @@ def launch(what: Launch) -> subprocess.Popen[bytes]:
             pass_fds=what.descriptors,
             start_new_session=True,
         )
+
+
+def descent(end_signal: int, uid: int = -1, gid: int = -1, cwd: str = "/") -> tuple[str, ...]:
+    """What to put before a command so that it ends with us: at our death it gets `end_signal`. Uid -1 keeps the account."""
+    return (sys.executable, "-I", "-S", str(DESCEND), str(int(end_signal)), str(os.getpid()), str(uid), str(gid), cwd)
 
 
 def plain_environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def router_service(around: Surroundings) -> Service:
 
 def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
     """A stack of its own: PostgreSQL, Valkey, tables, and one process in all roles."""
-    server, tables = _database(around, cell.name, "cell")
+    server, tables = _database(around, cell.name, "cell", cell.version)
     name = f"{cell.name}-valkey"
     valkey = Valkey(around.layout.cell(cell.name) / "valkey", around.ports.get(name), log=around.layout.log(name))
     env = around.environment(
@@ -102,7 +102,8 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         WAGGLE_CELL_PUBLIC_URL=around.public_url,
         **_files(around, cell.name),
     )
-    wish = Wish(cell.name, needs=(server.wish.name, tables.wish.name, name), configured=bool(around.given))
+    needs = (server.wish.name, tables.wish.name, name)
+    wish = Wish(cell.name, needs=needs, configured=bool(around.given), build=cell.version)
     return [server, ValkeyService(Wish(name), valkey), tables, _plane(around, wish, "cells.app", env)]
 
 
@@ -113,12 +114,12 @@ def _files(around: Surroundings, cell: str) -> dict[str, str]:
     return {"WAGGLE_CELL_FILES_STORE": (around.layout.cell(cell) / "files").as_uri()}
 
 
-def _database(around: Surroundings, owner: str, plane: str) -> tuple[PostgresService, MigrationService]:
+def _database(around: Surroundings, owner: str, plane: str, version: str = "") -> tuple[PostgresService, MigrationService]:
     name = f"{owner}-postgres"
     home = around.layout.control_plane if plane == "control_plane" else around.layout.cell(owner)
     server = Postgres(home / "postgres", around.ports.get(name), log=around.layout.log(name))
     wish = Wish(f"{owner}-migrations", needs=(name,), once=True)
-    return PostgresService(Wish(name), server), MigrationService(wish, around.layout, server, plane)
+    return PostgresService(Wish(name), server), MigrationService(wish, around.layout, server, plane, version)
 
 
 def _plane(around: Surroundings, wish: Wish, module: str, env: Mapping[str, str]) -> Service:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import asyncpg
 
+from control_plane.provision.builds import Builds
 from control_plane.provision.decisions import Wish
 from control_plane.provision.launch import Launch
 from control_plane.provision.layout import Layout
@@ -73,14 +74,17 @@ class MigrationService:
     layout: Layout
     server: Postgres
     plane: str
+    version: str = ""
+    """Whose revisions; empty: our own."""
     stage: int = 1
     stopping: Steps = ((signal.SIGTERM, 5.0),)
 
     async def prepare(self) -> Launch:
         await _ensure_database(self.server)
-        argv = (sys.executable, "-m", "migrations", self.plane, self.server.url(password=False))
+        python, code = await _code(self.layout, self.version)
+        argv = (python, "-m", "migrations", self.plane, self.server.url(password=False))
         # Environments are private to their user, command lines are not.
-        env = {"PGPASSWORD": self.server.password("waggle"), "WAGGLE_APP_PASSWORD": self.server.password(APP_ROLE)}
+        env = {**code, "PGPASSWORD": self.server.password("waggle"), "WAGGLE_APP_PASSWORD": self.server.password(APP_ROLE)}
         return Launch(argv=argv, log=self.layout.log(self.wish.name), env=env)
 
     async def is_ready(self, _pid: int, /) -> bool:
@@ -100,7 +104,8 @@ class PlaneService:
     stopping: Steps = ((signal.SIGTERM, 15.0),)
 
     async def prepare(self) -> Launch:
-        return Launch(argv=(sys.executable, "-m", self.module), log=self.layout.log(self.wish.name), env=self.env)
+        python, code = await _code(self.layout, self.wish.build)
+        return Launch(argv=(python, "-m", self.module), log=self.layout.log(self.wish.name), env={**self.env, **code})
 
     async def is_ready(self, _pid: int, /) -> bool:
         try:
@@ -108,6 +113,14 @@ class PlaneService:
                 return await _answers_ready(self.health_port)
         except (OSError, TimeoutError):
             return False
+
+
+async def _code(layout: Layout, version: str) -> tuple[str, Mapping[str, str]]:
+    """The interpreter of a version, and what makes it run that version's code. Raises ProvisionError."""
+    if not version:
+        return sys.executable, {}
+    build = await asyncio.to_thread(Builds(layout.home).require, version)
+    return str(build.python), build.environment
 
 
 async def _answers_ready(port: int) -> bool:

@@ -152,7 +152,7 @@ class Upbringing:
             try:
                 wanted = await self._provisioner.cells()
                 if wanted != cells:
-                    say(f"cells wanted now: {', '.join(cell.name for cell in wanted)}")
+                    say(f"cells wanted now: {', '.join(_shown(cell) for cell in wanted)}")
                     supervision.want(platform_services(around, wanted))
                     cells = wanted
                 complaint = ""
@@ -175,6 +175,10 @@ class Upbringing:
         while True:
             await asyncio.sleep(LIMIT_LOGS_S)
             await asyncio.to_thread(limit_logs, self._layout.logs)
+
+
+def _shown(cell: CellSpec) -> str:
+    return f"{cell.name} ({cell.version})" if cell.version else cell.name
 
 
 def _on_signals() -> asyncio.Event:

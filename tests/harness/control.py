@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from chassis.settings import Address
 from control_plane.app.process import control_plane
 from control_plane.app.settings import ControlSettings
 from control_plane.provision.errors import ProvisionError
-from control_plane.provision.interface import CellSpec
+from control_plane.provision.interface import CellSpec, MigrationLimits
 from protos.admin.v1 import admin_pb2_grpc
 from protos.cell.v1 import cell_pb2, cell_pb2_grpc
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
@@ -101,6 +101,17 @@ class WishList:
 
     async def cells(self) -> tuple[CellSpec, ...]:
         return tuple(self.wishes)
+
+    async def upgrade(self, name: CellName, version: str) -> None:
+        self.wishes = [replace(wish, version=version) if wish.name == name else wish for wish in self.wishes]
+
+    async def revisions(self, version: str) -> tuple[str, ...]:
+        if version == "unknown":
+            raise ProvisionError("there is no build 'unknown' here")
+        return ()
+
+    async def migrate(self, name: CellName, version: str, limits: MigrationLimits) -> str:
+        return "1"
 
 
 @dataclass(frozen=True)

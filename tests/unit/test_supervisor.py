@@ -116,3 +116,14 @@ def test_a_start_that_never_was_ready_is_a_failure_however_long_it_took() -> Non
 def test_starts_are_counted() -> None:
     first = starting(None, 1.0)
     assert (first.starts, starting(ended(first, 2.0, "killed"), 3.0).starts) == (1, 2)
+
+
+def test_a_process_of_another_build_is_ended_and_started_anew_at_once() -> None:
+    """Whatever the build before it did: neither its failures nor its rest are those of the next."""
+    wished = Wish("cell", configured=True, build="2")
+    for phase in (Phase.STARTING, Phase.READY):
+        assert decide([wished], {"cell": Fact(phase, NOW_S, build="1")}, NOW_S, True) == [End("cell", "2 is wanted in place of 1")]
+    crashed = Fact(Phase.ENDED, NOW_S, failures=9, why="exit code 2", refused=True, build="1")
+    assert decide([wished], {"cell": crashed}, NOW_S, False) == [Start("cell")]
+    assert starting(crashed, NOW_S, "2") == replace(crashed, phase=Phase.STARTING, starts=2, failures=0, build="2")
+    assert starting(crashed, NOW_S, "1").failures == 9
