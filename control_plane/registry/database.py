@@ -13,9 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from control_plane.registry.addresses import Addresses
 from control_plane.registry.cells import Cells
+from control_plane.registry.flags import Flags
 from control_plane.registry.heartbeats import Heartbeats
+from control_plane.registry.loads import Loads
 from control_plane.registry.moves import Moves
 from control_plane.registry.records import AdminTokens, Audit, Routers
+from control_plane.registry.runs import Runs
 from control_plane.registry.versions import CHANNEL, DirectoryRows
 from control_plane.registry.workspaces import Workspaces
 
@@ -38,6 +41,9 @@ class Registry:
     tokens: AdminTokens
     routers: Routers
     addresses: Addresses
+    flags: Flags
+    loads: Loads
+    runs: Runs
 
 
 @asynccontextmanager
@@ -68,6 +74,9 @@ def _registry(engine: AsyncEngine) -> Registry:
         tokens=AdminTokens(engine),
         routers=Routers(engine),
         addresses=Addresses(engine),
+        flags=Flags(engine),
+        loads=Loads(engine),
+        runs=Runs(engine),
     )
 
 

@@ -25,11 +25,26 @@ class MoveUnknown(RegistryError):
         super().__init__(f"there is no move {reference!r}")
 
 
+class RunUnknown(RegistryError):
+    code = "run_unknown"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"there is no run {run_id!r}" if run_id else "nothing was rebalanced yet; see: waggle rebalance plan")
+
+
 class CellUnknown(RegistryError):
     code = "cell_unknown"
 
     def __init__(self, name: str) -> None:
         super().__init__(f"there is no cell {name!r}")
+
+
+class FlagUnset(RegistryError):
+    code = "flag_unset"
+
+
+class TooManyFlags(RegistryError):
+    code = "too_many_flags"
 
 
 class Conflict(RegistryError):
