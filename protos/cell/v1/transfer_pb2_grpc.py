@@ -105,6 +105,11 @@ class TransferStub:
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.LeftoversRequest.SerializeToString,
                 response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.LeftoversReply.FromString,
                 _registered_method=True)
+        self.Slots = channel.unary_unary(
+                '/protos.cell.v1.Transfer/Slots',
+                request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SlotsRequest.SerializeToString,
+                response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SlotsReply.FromString,
+                _registered_method=True)
 
 
 class TransferServicer:
@@ -208,6 +213,13 @@ class TransferServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Slots(self, request, context):
+        """what the slots of moves keep here
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TransferServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -280,6 +292,11 @@ def add_TransferServicer_to_server(servicer, server):
                     servicer.Leftovers,
                     request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.LeftoversRequest.FromString,
                     response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.LeftoversReply.SerializeToString,
+            ),
+            'Slots': grpc.unary_unary_rpc_method_handler(
+                    servicer.Slots,
+                    request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SlotsRequest.FromString,
+                    response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.SlotsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -660,6 +677,33 @@ class Transfer:
             '/protos.cell.v1.Transfer/Leftovers',
             protos_dot_cell_dot_v1_dot_transfer__pb2.LeftoversRequest.SerializeToString,
             protos_dot_cell_dot_v1_dot_transfer__pb2.LeftoversReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Slots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.cell.v1.Transfer/Slots',
+            protos_dot_cell_dot_v1_dot_transfer__pb2.SlotsRequest.SerializeToString,
+            protos_dot_cell_dot_v1_dot_transfer__pb2.SlotsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,8 @@ class TransferStub:
     """the rows of a workspace that is not owned here, a paced part at a time"""
     Leftovers: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.LeftoversRequest, _transfer_pb2.LeftoversReply]
     """what moves left here"""
+    Slots: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.SlotsRequest, _transfer_pb2.SlotsReply]
+    """what the slots of moves keep here"""
 
 @_typing.type_check_only
 class TransferAsyncStub(TransferStub):
@@ -92,6 +94,8 @@ class TransferAsyncStub(TransferStub):
     """the rows of a workspace that is not owned here, a paced part at a time"""
     Leftovers: _aio.UnaryUnaryMultiCallable[_transfer_pb2.LeftoversRequest, _transfer_pb2.LeftoversReply]  # type: ignore[assignment]
     """what moves left here"""
+    Slots: _aio.UnaryUnaryMultiCallable[_transfer_pb2.SlotsRequest, _transfer_pb2.SlotsReply]  # type: ignore[assignment]
+    """what the slots of moves keep here"""
 
 class TransferServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -205,5 +209,13 @@ class TransferServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.LeftoversReply, _abc.Awaitable[_transfer_pb2.LeftoversReply]]:
         """what moves left here"""
+
+    @_abc_1.abstractmethod
+    def Slots(
+        self,
+        request: _transfer_pb2.SlotsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transfer_pb2.SlotsReply, _abc.Awaitable[_transfer_pb2.SlotsReply]]:
+        """what the slots of moves keep here"""
 
 def add_TransferServicer_to_server(servicer: TransferServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
