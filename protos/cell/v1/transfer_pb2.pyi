@@ -196,11 +196,14 @@ class CopyReply(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     BYTES_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    ROWS_HERE_FIELD_NUMBER: _builtins.int
     done: _builtins.bool
     rows: _builtins.int
     bytes: _builtins.int
     problem: _builtins.str
-    """why the last attempt ended; the next call begins again"""
+    """why the last attempt ended; the next call goes on where it ended"""
+    rows_here: _builtins.int
+    """of `rows`, those that this attempt copied"""
     def __init__(
         self,
         *,
@@ -208,10 +211,11 @@ class CopyReply(_message.Message):
         rows: _builtins.int = ...,
         bytes: _builtins.int = ...,
         problem: _builtins.str = ...,
+        rows_here: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "done", b"done", "problem", b"problem", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "done", b"done", "problem", b"problem", "rows", b"rows", "rows_here", b"rows_here"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -509,6 +513,124 @@ class DigestReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DigestReply: _TypeAlias = DigestReply  # noqa: Y015
+
+@_typing.final
+class CompareRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOVE_ID_FIELD_NUMBER: _builtins.int
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    CONNECTION_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
+    SPEED_FIELD_NUMBER: _builtins.int
+    move_id: _builtins.str
+    workspace_id: _builtins.str
+    connection: _builtins.str
+    """to the giver's database"""
+    wait_ms: _builtins.int
+    """how long the answer may take"""
+    speed: _builtins.float
+    """share of full speed, above 0 to 1; 0: full"""
+    def __init__(
+        self,
+        *,
+        move_id: _builtins.str = ...,
+        workspace_id: _builtins.str = ...,
+        connection: _builtins.str = ...,
+        wait_ms: _builtins.int = ...,
+        speed: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "move_id", b"move_id", "speed", b"speed", "wait_ms", b"wait_ms", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRequest: _TypeAlias = CompareRequest  # noqa: Y015
+
+@_typing.final
+class CompareReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DONE_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    DIFFERS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    done: _builtins.bool
+    """both were equal at one moment, and whatever changes since is known"""
+    rows: _builtins.int
+    """compared so far"""
+    problem: _builtins.str
+    """why the last attempt ended; the next call begins again"""
+    @_builtins.property
+    def differs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """tables and keys"""
+
+    def __init__(
+        self,
+        *,
+        done: _builtins.bool = ...,
+        rows: _builtins.int = ...,
+        differs: _abc.Iterable[_builtins.str] | None = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differs", b"differs", "done", b"done", "problem", b"problem", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareReply: _TypeAlias = CompareReply  # noqa: Y015
+
+@_typing.final
+class CompareRestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOVE_ID_FIELD_NUMBER: _builtins.int
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    move_id: _builtins.str
+    workspace_id: _builtins.str
+    number: _builtins.int
+    """of the mark under which the giver is sealed"""
+    def __init__(
+        self,
+        *,
+        move_id: _builtins.str = ...,
+        workspace_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["move_id", b"move_id", "number", b"number", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRestRequest: _TypeAlias = CompareRestRequest  # noqa: Y015
+
+@_typing.final
+class CompareRestReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIFFERS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    rows: _builtins.int
+    """that had changed"""
+    @_builtins.property
+    def differs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        differs: _abc.Iterable[_builtins.str] | None = ...,
+        rows: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differs", b"differs", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompareRestReply: _TypeAlias = CompareRestReply  # noqa: Y015
 
 @_typing.final
 class TakeRequest(_message.Message):

@@ -85,6 +85,16 @@ class TransferStub:
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestRequest.SerializeToString,
                 response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestReply.FromString,
                 _registered_method=True)
+        self.Compare = channel.unary_unary(
+                '/protos.cell.v1.Transfer/Compare',
+                request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRequest.SerializeToString,
+                response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareReply.FromString,
+                _registered_method=True)
+        self.CompareRest = channel.unary_unary(
+                '/protos.cell.v1.Transfer/CompareRest',
+                request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRestRequest.SerializeToString,
+                response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRestReply.FromString,
+                _registered_method=True)
         self.Take = channel.unary_unary(
                 '/protos.cell.v1.Transfer/Take',
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.TakeRequest.SerializeToString,
@@ -137,7 +147,7 @@ class TransferServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Copy(self, request, context):
-        """begin, or say how far it is; ends with a subscription that follows
+        """begin, go on, or say how far it is; ends with a subscription that follows
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,6 +190,20 @@ class TransferServicer:
 
     def Digest(self, request, context):
         """counts and order-independent hashes, by bucket of key
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Compare(self, request, context):
+        """said to the taker: begin, or say how far it is; what is equal is kept watch over
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareRest(self, request, context):
+        """once the giver is sealed: what changed since
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -272,6 +296,16 @@ def add_TransferServicer_to_server(servicer, server):
                     servicer.Digest,
                     request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestRequest.FromString,
                     response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestReply.SerializeToString,
+            ),
+            'Compare': grpc.unary_unary_rpc_method_handler(
+                    servicer.Compare,
+                    request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRequest.FromString,
+                    response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareReply.SerializeToString,
+            ),
+            'CompareRest': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareRest,
+                    request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRestRequest.FromString,
+                    response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRestReply.SerializeToString,
             ),
             'Take': grpc.unary_unary_rpc_method_handler(
                     servicer.Take,
@@ -569,6 +603,60 @@ class Transfer:
             '/protos.cell.v1.Transfer/Digest',
             protos_dot_cell_dot_v1_dot_transfer__pb2.DigestRequest.SerializeToString,
             protos_dot_cell_dot_v1_dot_transfer__pb2.DigestReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Compare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.cell.v1.Transfer/Compare',
+            protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRequest.SerializeToString,
+            protos_dot_cell_dot_v1_dot_transfer__pb2.CompareReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareRest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.cell.v1.Transfer/CompareRest',
+            protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRestRequest.SerializeToString,
+            protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRestReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,7 +39,7 @@ class TransferStub:
     Receive: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.ReceiveRequest, _cell_pb2.TenancyReply]
     """a row `incoming`: writes refused, seal against rogue rows"""
     Copy: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CopyRequest, _transfer_pb2.CopyReply]
-    """begin, or say how far it is; ends with a subscription that follows"""
+    """begin, go on, or say how far it is; ends with a subscription that follows"""
     Follow: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.FollowRequest, _transfer_pb2.FollowReply]
     """a subscription without a copy: the way back"""
     Mark: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.MarkRequest, _transfer_pb2.MarkReply]
@@ -52,6 +52,10 @@ class TransferStub:
     """all that was committed before the mark has been applied here"""
     Digest: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.DigestRequest, _transfer_pb2.DigestReply]
     """counts and order-independent hashes, by bucket of key"""
+    Compare: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CompareRequest, _transfer_pb2.CompareReply]
+    """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
+    CompareRest: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CompareRestRequest, _transfer_pb2.CompareRestReply]
+    """once the giver is sealed: what changed since"""
     Take: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.TakeRequest, _cell_pb2.TenancyReply]
     """-> active at the epoch given, where the other cell's log ended"""
     Drop: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.DropRequest, _transfer_pb2.DropReply]
@@ -73,7 +77,7 @@ class TransferAsyncStub(TransferStub):
     Receive: _aio.UnaryUnaryMultiCallable[_transfer_pb2.ReceiveRequest, _cell_pb2.TenancyReply]  # type: ignore[assignment]
     """a row `incoming`: writes refused, seal against rogue rows"""
     Copy: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CopyRequest, _transfer_pb2.CopyReply]  # type: ignore[assignment]
-    """begin, or say how far it is; ends with a subscription that follows"""
+    """begin, go on, or say how far it is; ends with a subscription that follows"""
     Follow: _aio.UnaryUnaryMultiCallable[_transfer_pb2.FollowRequest, _transfer_pb2.FollowReply]  # type: ignore[assignment]
     """a subscription without a copy: the way back"""
     Mark: _aio.UnaryUnaryMultiCallable[_transfer_pb2.MarkRequest, _transfer_pb2.MarkReply]  # type: ignore[assignment]
@@ -86,6 +90,10 @@ class TransferAsyncStub(TransferStub):
     """all that was committed before the mark has been applied here"""
     Digest: _aio.UnaryUnaryMultiCallable[_transfer_pb2.DigestRequest, _transfer_pb2.DigestReply]  # type: ignore[assignment]
     """counts and order-independent hashes, by bucket of key"""
+    Compare: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CompareRequest, _transfer_pb2.CompareReply]  # type: ignore[assignment]
+    """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
+    CompareRest: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CompareRestRequest, _transfer_pb2.CompareRestReply]  # type: ignore[assignment]
+    """once the giver is sealed: what changed since"""
     Take: _aio.UnaryUnaryMultiCallable[_transfer_pb2.TakeRequest, _cell_pb2.TenancyReply]  # type: ignore[assignment]
     """-> active at the epoch given, where the other cell's log ended"""
     Drop: _aio.UnaryUnaryMultiCallable[_transfer_pb2.DropRequest, _transfer_pb2.DropReply]  # type: ignore[assignment]
@@ -128,7 +136,7 @@ class TransferServicer(metaclass=_abc_1.ABCMeta):
         request: _transfer_pb2.CopyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.CopyReply, _abc.Awaitable[_transfer_pb2.CopyReply]]:
-        """begin, or say how far it is; ends with a subscription that follows"""
+        """begin, go on, or say how far it is; ends with a subscription that follows"""
 
     @_abc_1.abstractmethod
     def Follow(
@@ -177,6 +185,22 @@ class TransferServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.DigestReply, _abc.Awaitable[_transfer_pb2.DigestReply]]:
         """counts and order-independent hashes, by bucket of key"""
+
+    @_abc_1.abstractmethod
+    def Compare(
+        self,
+        request: _transfer_pb2.CompareRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transfer_pb2.CompareReply, _abc.Awaitable[_transfer_pb2.CompareReply]]:
+        """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
+
+    @_abc_1.abstractmethod
+    def CompareRest(
+        self,
+        request: _transfer_pb2.CompareRestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_transfer_pb2.CompareRestReply, _abc.Awaitable[_transfer_pb2.CompareRestReply]]:
+        """once the giver is sealed: what changed since"""
 
     @_abc_1.abstractmethod
     def Take(
