@@ -226,7 +226,8 @@ class Library:
         await self._shelf.refresh()
         await self._shelf.show()
         await self._sql.execute(
-            "UPDATE search_progress SET scanned = true, home = CASE WHEN engine = 'postgres' THEN '' ELSE $2 END,"
+            "UPDATE search_progress SET scanned = true, documents = (SELECT count(*) FROM search_messages),"
+            " home = CASE WHEN engine = 'postgres' THEN '' ELSE $2 END,"
             " seq = (SELECT seq FROM tenancy WHERE workspace_id = $1) WHERE workspace_id = $1",
             self.workspace,
             self._shelf.index,

@@ -271,6 +271,19 @@ async def test_words_are_looked_up_by_index_for_one_workspace_alone(cell_databas
             await connection.close()
 
 
+async def test_a_dominant_workspace_finds_its_own_alone(cell_database: FreshDatabase) -> None:
+    """Its mark is not asked for any more, so that only the condition on rows stands between it and the others."""
+    async with a_chat(cell_database) as chat:
+        acme, globex = await chat.found("acme"), await chat.found("globex")
+        for workspace in (acme, globex):
+            await say(workspace.owner, workspace.general, f"shibboleth of {workspace.scope.workspace_id}", "else")
+            await index(workspace)
+        await execute(cell_database.owner_url, "ANALYZE search_messages")
+        for workspace in (acme, globex):
+            for query in ("shibboleth", "*bbole*", "shib*", "-else"):
+                assert await found(workspace.owner, query) == [f"shibboleth of {workspace.scope.workspace_id}"], query
+
+
 SHOW_PLANS = (
     "LOAD 'auto_explain'",
     "SET auto_explain.log_min_duration = 0",

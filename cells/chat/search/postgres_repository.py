@@ -15,6 +15,8 @@ WITHIN_WORDS_MAX = 32
 """Words that a part of a word stands for."""
 THREADS_MAX = 1_000
 """Latest messages by which it is told in which threads someone takes part."""
+DOMINANT_SHARE = 0.25
+"""Of the cell's documents. Questions to a workspace with all of a million take a half to a third of the time without its mark."""
 
 
 class PostgresEngine:
@@ -82,11 +84,15 @@ class PostgresEngine:
         """None where nothing can be found."""
         needle = question.needle
         within = await self._within(needle)
-        asked = query_of(needle, self._workspace, within)
+        asked = query_of(needle, self._workspace, within, dominant=await self._share() >= DOMINANT_SHARE)
         if asked is None:
             return None
         ranked = ranking_of(needle, within) if question.order is Order.SCORE else None
         return {"asked": asked, "ranked": ranked, "since": needle.since_us, "until": needle.until_us}
+
+    async def _share(self) -> float:
+        """How much of the cell's index is the workspace's, as counted when it was indexed and last analysed."""
+        return (await self._connection.execute(_SHARE, {"w": self._workspace})).scalar_one_or_none() or 0.0
 
     async def _within(self, needle: Needle) -> Mapping[str, Sequence[str]]:
         found: dict[str, Sequence[str]] = {}
@@ -140,6 +146,10 @@ _THREADS = text(
     " ARRAY(SELECT channel_id FROM channels), NULL, NULL, NULL, 1, CAST(:most AS int))"
 )
 _FILES = text(f"SELECT file_id, ts_us, score FROM search_files_found({_ASKED}, {_WINDOW}, {_RANKED}, CAST(:most AS int))")  # noqa: S608 - of ours
+_SHARE = text(
+    "SELECT p.documents / greatest(c.reltuples::float8, p.documents) FROM search_progress p, pg_class c"
+    " WHERE p.workspace_id = :w AND p.engine = 'postgres' AND c.oid = 'search_messages'::regclass AND c.reltuples > 0"
+)
 _WITHIN = text("SELECT word FROM search_words_with(:pattern, CAST(:most AS int))")
 _STORE = text(
     "INSERT INTO search_messages (workspace_id, channel_id, ts_us, thread_us, words)"

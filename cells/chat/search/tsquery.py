@@ -32,9 +32,13 @@ def vector_of(document: Document, workspace_id: str) -> str:
     return " ".join([*words, *map(literal, (*document.marks, workspace_mark(workspace_id)))])
 
 
-def query_of(needle: Needle, workspace_id: str, within: Mapping[str, Sequence[str]]) -> str | None:
-    """None where nothing can be found. `within`: for each part of a word that is asked for, the words that have it."""
-    conditions = [literal(workspace_mark(workspace_id))]
+def query_of(needle: Needle, workspace_id: str, within: Mapping[str, Sequence[str]], *, dominant: bool = False) -> str | None:
+    """None where nothing can be found. `within`: for each part of a word that is asked for, the words that have it.
+
+    The mark of a `dominant` workspace, to which most of the index belongs, narrows nothing and is left out: its list would be walked
+    beside those of the words. Not where it is the only thing that is asked to be there.
+    """
+    conditions: list[str] = []
     for sought in needle.sought:
         spelt = _spelt(sought, within)
         if spelt is None and not sought.negated:
@@ -46,6 +50,8 @@ def query_of(needle: Needle, workspace_id: str, within: Mapping[str, Sequence[st
             return None
         conditions.append(f"({_any_of(sorted(marks))})")
     conditions += [f"!{literal(mark)}" for mark in sorted(needle.without)]
+    if not dominant or all(condition.startswith("!") for condition in conditions):
+        conditions.insert(0, literal(workspace_mark(workspace_id)))
     return " & ".join(conditions)
 
 
