@@ -209,3 +209,84 @@ spec:
     kind: {{ .Values.tls.issuer.kind }}
     group: cert-manager.io
 {{- end }}
+
+{{/* ServiceMonitor, alerts and a dashboard; `name`: who it is about, `service`: of these objects, `serves`: the component that is scraped. */}}
+{{- define "house.monitoring" -}}
+{{- $about := dict "root" .root "component" "monitoring" }}
+{{- $rules := .root.Files.Get "alerts.yaml" | fromYaml }}
+{{- if .root.Values.monitoring.serviceMonitor }}
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata:
+  name: {{ .service }}
+  namespace: {{ $.root.Release.Namespace }}
+  labels:
+    {{- include "house.labels" $about | nindent 4 }}
+    {{- with .root.Values.monitoring.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  selector:
+    matchLabels:
+      {{- include "house.selector" (dict "root" .root "component" .serves) | nindent 6 }}
+  namespaceSelector:
+    matchNames: [{{ $.root.Release.Namespace }}]
+  podTargetLabels: [app.kubernetes.io/component]
+  endpoints:
+    - port: health
+      path: /metrics
+      interval: {{ .root.Values.monitoring.interval }}
+{{- end }}
+{{- if .root.Values.monitoring.rules }}
+---
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: {{ .service }}
+  namespace: {{ $.root.Release.Namespace }}
+  labels:
+    {{- include "house.labels" $about | nindent 4 }}
+    {{- with .root.Values.monitoring.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  groups:
+    {{- with $rules.recorded }}
+    - name: waggle-{{ $.name }}-recorded
+      interval: {{ $.root.Values.monitoring.interval }}
+      rules:
+        {{- range . }}
+        - record: {{ .record }}
+          expr: {{ .expr | replace "$namespace" $.root.Release.Namespace | quote }}
+        {{- end }}
+    {{- end }}
+    - name: waggle-{{ $.name }}
+      rules:
+        {{- range $rules.alerts }}
+        - alert: {{ .name }}
+          expr: {{ .expr | replace "$namespace" $.root.Release.Namespace | quote }}
+          for: {{ .for }}
+          labels:
+            severity: {{ .severity }}
+            plane: {{ $.root.Chart.Name }}
+            of: {{ $.name }}
+          annotations:
+            summary: {{ .summary | replace "$name" $.name | quote }}
+            runbook: docs/operations/at-3-am.md
+        {{- end }}
+{{- end }}
+{{- if .root.Values.monitoring.dashboards }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .service }}-dashboard
+  namespace: {{ $.root.Release.Namespace }}
+  labels:
+    {{- include "house.labels" $about | nindent 4 }}
+    grafana_dashboard: "1"
+data:
+  waggle-{{ $.name }}.json: |
+    {{- .root.Files.Get (printf "dashboards/%s.json" .root.Chart.Name) | replace "CHART_NAMESPACE" .root.Release.Namespace | replace "CELL_NAME" .name | nindent 4 }}
+{{- end }}
+{{- end }}
