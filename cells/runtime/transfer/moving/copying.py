@@ -15,6 +15,7 @@ from sqlalchemy import Table
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import slot_of, stream_of
 from cells.runtime.transfer.moving.owner import CONNECT_S_MAX, Owner, OwnerDatabase, url_of
+from cells.runtime.transfer.moving.pacing import Pace
 from cells.runtime.transfer.moving.purging import delete_rows
 from cells.runtime.transfer.moving.travelling import columns, quoted
 from chassis.identity import WorkspaceId
@@ -31,6 +32,7 @@ class Copying:
     rows: int = 0
     bytes: int = 0
     problem: str = ""
+    pace: Pace = field(default_factory=Pace)
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
 
@@ -121,6 +123,7 @@ async def _copy(reader: Owner, target: Owner, table: Table, workspace_id: Worksp
     async def put(data: bytes) -> None:
         progress.bytes += len(data)
         await chunks.put(data)
+        await progress.pace.breathe()
 
     async def read() -> None:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any
 
 import asyncpg
@@ -14,11 +15,13 @@ from cells.runtime.transfer.locking import RowLocked
 from cells.runtime.transfer.moving.digests import BUCKETS, digest
 from cells.runtime.transfer.moving.moves import Moves
 from cells.runtime.transfer.moving.names import mark_of, stream_of
+from cells.runtime.transfer.moving.slots import slots_of_moves
 from chassis.errors import WaggleError
 from chassis.identity import WorkspaceId, is_workspace_id
 from protos.cell.v1 import cell_pb2, transfer_pb2, transfer_pb2_grpc
 
 AWAIT_MARK_MS_MAX = 10_000
+COMPARE_MS_MAX = 5_000
 
 
 class TransferService(transfer_pb2_grpc.TransferServicer):
@@ -46,6 +49,7 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
     async def Copy(self, request: transfer_pb2.CopyRequest, context: Any) -> transfer_pb2.CopyReply:
         async with self._answering(context, "copy", request) as workspace_id:
             done, copying = await self._moves.copy(request.move_id, workspace_id, request.connection)
+            copying.pace.set(request.speed)
             return transfer_pb2.CopyReply(done=done, rows=copying.rows, bytes=copying.bytes, problem=copying.problem)
 
     async def Follow(self, request: transfer_pb2.FollowRequest, context: Any) -> transfer_pb2.FollowReply:
@@ -87,9 +91,22 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
             buckets = [transfer_pb2.Bucket(table=b.table, bucket=b.bucket, rows=b.rows, hash=b.hash) for b in found]
             return transfer_pb2.DigestReply(buckets=buckets)
 
+    async def Compare(self, request: transfer_pb2.CompareRequest, context: Any) -> transfer_pb2.CompareReply:
+        async with self._answering(context, "compare", request) as workspace_id:
+            moves, wait_s = self._moves, min(request.wait_ms, COMPARE_MS_MAX) / 1000
+            proof = await moves.proofs.look(moves.database, request.move_id, workspace_id, request.connection, request.speed, wait_s)
+            found = proof.compared
+            return transfer_pb2.CompareReply(done=proof.holds, rows=found.rows, differs=found.differs, problem=proof.problem)
+
+    async def CompareRest(self, request: transfer_pb2.CompareRestRequest, context: Any) -> transfer_pb2.CompareRestReply:
+        async with self._answering(context, "compare_rest", request):
+            differs, rows = await self._moves.proofs.rest(request.move_id, request.number)
+            return transfer_pb2.CompareRestReply(differs=differs, rows=rows)
+
     async def Take(self, request: transfer_pb2.TakeRequest, context: Any) -> cell_pb2.TenancyReply:
         async with self._answering(context, "take", request) as workspace_id:
             row = await self._moves.ownership.take(workspace_id, request.epoch, request.seq, request.last_ts_us)
+            self._moves.proofs.let_go(workspace_id)
             return cell_pb2.TenancyReply(tenancy=_message(row))
 
     async def Drop(self, request: transfer_pb2.DropRequest, context: Any) -> transfer_pb2.DropReply:
@@ -105,6 +122,11 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
     async def Leftovers(self, request: transfer_pb2.LeftoversRequest, context: Any) -> transfer_pb2.LeftoversReply:
         async with self._answering(context, "leftovers", request):
             return transfer_pb2.LeftoversReply(names=await self._moves.leftovers())
+
+    async def Slots(self, request: transfer_pb2.SlotsRequest, context: Any) -> transfer_pb2.SlotsReply:
+        async with self._answering(context, "slots", request):
+            kept = await slots_of_moves(self._moves.database)
+            return transfer_pb2.SlotsReply(slots=[transfer_pb2.Slot(**asdict(slot)) for slot in kept])
 
     @asynccontextmanager
     async def _answering(self, context: Any, verb: str, request: Any) -> AsyncIterator[WorkspaceId]:
