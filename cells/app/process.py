@@ -15,6 +15,7 @@ from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]  #
 
 from cells.app.heartbeat import Heartbeat
 from cells.app.load import Load
+from cells.app.load_reports import LoadReports
 from cells.app.settings import CellSettings
 from cells.app.upkeep import keep_partitions_ahead
 from cells.app.vitals import Vitals
@@ -212,7 +213,25 @@ async def _heartbeat(
     stack.push_async_callback(line.close, None)
     heartbeat = Heartbeat(line, load.compose)
     await stack.enter_async_context(heartbeat.beating())
+    await _report_loads(parts, gateway, line, stack)
     return heartbeat
+
+
+async def _report_loads(parts: Parts, gateway: Gateway | None, line: grpc.aio.Channel, stack: AsyncExitStack) -> None:
+    is_worker = parts.settings.plays("worker")
+    reports = LoadReports(
+        line=line,
+        cell=parts.settings.name,
+        process_id=parts.process_id,
+        table=parts.table,
+        sessions_of=gateway.sessions_of if gateway is not None else lambda _: 0,
+        tells_seqs=is_worker,
+        clock=parts.clock,
+    )
+    await stack.enter_async_context(_running(reports.run()))
+    if is_worker:
+        tables = [table.name for table in travelling(parts.workload.tables)]
+        await stack.enter_async_context(_running(reports.keep_sizing(parts.database, tables)))
 
 
 async def _database_answers(database: Database, table: TenancyTable, lifecycle: Lifecycle) -> None:

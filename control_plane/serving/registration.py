@@ -10,6 +10,8 @@ from prometheus_client import Counter
 from chassis.addresses import HASH_BYTES, PEOPLE_MAX
 from chassis.identity import CellName, ProcessId, WorkspaceId, is_workspace_id
 from control_plane.registry import DATABASE_AWAY, Heartbeat, Registry, Report, TransitionRefused, Vitals
+from control_plane.serving.load_reports import INTERVAL_MS as LOAD_INTERVAL_MS
+from control_plane.serving.load_reports import reports_of
 from control_plane.serving.names import check_cell_name
 from control_plane.serving.notices import Notices
 from control_plane.serving.refusals import InvalidRequest
@@ -23,6 +25,7 @@ WORD_CHARACTERS_MAX = 100
 BIG_MAX = 2**63 - 1
 """What a column holds."""
 
+LOADS = Counter("waggle_control_loads_reported", "Loads of workspaces that cells reported")
 HEARTBEATS = Counter("waggle_control_heartbeats", "Heartbeats of cell processes", ["cell"])
 log = structlog.get_logger("control_plane.registration")
 
@@ -31,6 +34,7 @@ class RegistrationService(directory_pb2_grpc.RegistrationServicer):
     def __init__(self, registry: Registry, notices: Notices | None = None) -> None:
         self._registry = registry
         self._notices = notices or Notices()
+        self.load_interval_ms = LOAD_INTERVAL_MS
 
     async def Heartbeat(
         self, request: directory_pb2.HeartbeatRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -65,6 +69,20 @@ class RegistrationService(directory_pb2_grpc.RegistrationServicer):
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's database does not answer")
         log.debug("addresses_reported", workspace=request.workspace_id, count=len(hashes), heard=heard)
         return directory_pb2.ReportAddressesReply()
+
+    async def ReportLoads(
+        self, request: directory_pb2.ReportLoadsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> directory_pb2.ReportLoadsReply:
+        try:
+            reports = reports_of(request)
+            await self._registry.loads.record(request.cell, ProcessId(request.process_id), reports)
+        except InvalidRequest as error:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except DATABASE_AWAY as error:
+            log.warning("database_away", error=repr(error))
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's database does not answer")
+        LOADS.inc(len(reports))
+        return directory_pb2.ReportLoadsReply(interval_ms=self.load_interval_ms)
 
 
 def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:

@@ -2,6 +2,7 @@
 
 from cells.runtime.tenancy.database import Database, RoleBypassesIsolation, open_database
 from cells.runtime.tenancy.errors import Draining, Frozen, Incoming, Moved, NotExecuted, NotMine, Overloaded, StaleEpoch, Suspended
+from cells.runtime.tenancy.estimating import estimate_bytes
 from cells.runtime.tenancy.measuring import DatabaseFacts, Replication, measure, replication
 from cells.runtime.tenancy.prepared import Prepared
 from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
@@ -31,6 +32,7 @@ __all__ = [
     "TenancyTable",
     "TenantScope",
     "driver_of",
+    "estimate_bytes",
     "measure",
     "open_database",
     "refusal_of",
