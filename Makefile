@@ -14,10 +14,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos methods bench chaos chaos-moves imports clean
+.PHONY: help up down test lint types format protos methods bench chaos chaos-moves imports kubernetes-tools clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(STAMP) ## start the platform here: control plane, router, two cells, a demo workspace (ARGS="--detach --cells 3")
 	@$(BIN)/waggle up $(ARGS)
@@ -58,6 +58,9 @@ chaos: $(STAMP) ## minutes of killing and pausing real processes
 
 chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 min), and a deep search; docs/move-fault-matrix.md
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=14400 -s tests/chaos/test_deep_search.py tests/chaos/test_move_matrix.py $(ARGS)
+
+kubernetes-tools: ## build the Kubernetes API and helm that tests use (once: 5 to 15 min in the background; needs Go)
+	@tests/kubernetes/modules/build.sh
 
 clean: ## remove the virtual environment and caches (not the data)
 	rm -rf .venv tests/node/node_modules tests/opensearch/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
