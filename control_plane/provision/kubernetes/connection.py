@@ -1,0 +1,73 @@
+"""How a cluster is reached. The only importer of the `kubernetes` client: kubeconfig, credentials and TLS are its business."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from control_plane.provision.errors import ProvisionError
+from control_plane.provision.kubernetes.cluster import Cluster
+from control_plane.provision.kubernetes.errors import NoCluster, line_of
+from control_plane.provision.kubernetes.manifests import Document
+
+if TYPE_CHECKING:
+    from kubernetes.client.api_client import ApiClient
+
+CALL_S_MAX = 30.0
+CONNECT_TRIES = 2
+
+
+class ClientConnection:
+    """One API server, as one user."""
+
+    def __init__(self, client: "ApiClient") -> None:
+        self._client = client
+
+    def call(
+        self, method: str, path: str, doing: str, query: Mapping[str, str], body: str | Document | None, kind: str
+    ) -> tuple[int, bytes]:
+        """One request and its answer. Raises NoCluster where none comes."""
+        headers = {"Accept": "application/json", **({"Content-Type": kind} if kind else {})}
+        with _reached(doing):
+            asked = self._client.param_serialize(
+                method, path, query_params=list(query.items()), header_params=headers, auth_settings=["BearerToken"]
+            )
+            answer = self._client.call_api(asked[0], asked[1], asked[2], body, _request_timeout=CALL_S_MAX)
+            return int(answer.status), bytes(answer.read())  # type: ignore[no-untyped-call]
+
+
+def connect(kubeconfig: Path | None = None, context: str = "") -> Cluster:
+    """From `kubeconfig`, else $KUBECONFIG, else ~/.kube/config, else the service account of this pod. Raises NoCluster, ProvisionError."""
+    try:
+        from kubernetes import client, config
+    except ImportError:
+        raise ProvisionError("cells on a cluster need the package `kubernetes`: pip install 'waggle[kubernetes]'") from None
+
+    settings = client.Configuration()
+    settings.retries = CONNECT_TRIES - 1
+    try:
+        _configure(config, settings, kubeconfig, context)
+    except (config.ConfigException, OSError, ValueError) as error:
+        raise NoCluster(f"no cluster is configured: {line_of(error)}; give --kubeconfig and --context, or set KUBECONFIG") from error
+    return Cluster(ClientConnection(client.ApiClient(settings)))
+
+
+def _configure(config: Any, settings: Any, kubeconfig: Path | None, context: str) -> None:
+    try:
+        config.load_kube_config(str(kubeconfig) if kubeconfig else None, context or None, client_configuration=settings)
+    except config.ConfigException:
+        if kubeconfig or context:
+            raise
+        config.load_incluster_config(client_configuration=settings)
+
+
+@contextmanager
+def _reached(doing: str) -> Iterator[None]:
+    from kubernetes.client.exceptions import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (HTTPError, ApiException, OSError) as error:
+        cause = getattr(error, "reason", None) or error
+        raise NoCluster(f"no cluster answers (while trying to {doing}): {line_of(cause)}") from error

@@ -1,0 +1,164 @@
+"""Cells on a cluster: the chart applied, waited for, pruned. Every step may be repeated, so a run that was killed is run again."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from chassis.identity import CellName
+from control_plane.provision.errors import ProvisionError
+from control_plane.provision.interface import CellSpec
+from control_plane.provision.kubernetes import credentials, record
+from control_plane.provision.kubernetes.chart import Chart, Values, overlaid
+from control_plane.provision.kubernetes.cluster import Cluster
+from control_plane.provision.kubernetes.errors import CellNotApplied
+from control_plane.provision.kubernetes.manifests import Manifest, Ref, Stage
+from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, require_kinds, superfluous
+from control_plane.provision.kubernetes.record import Record
+from control_plane.provision.kubernetes.waiting import Patience, Tell, Waiting, untold
+
+NAMESPACE_PREFIX = "waggle-"
+HIBERNATE = {"metadata": {"annotations": {"cnpg.io/hibernation": "on"}}}
+"""cloudnative-pg deletes a Cluster's disks with it; asleep it keeps them and runs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesProvisioner:
+    """Fulfils `Provisioner`, and shows beforehand what it would do. Raises ProvisionError, one line each."""
+
+    cluster: Cluster
+    chart: Chart
+    values: Values = field(default_factory=dict)
+    """For all cells that are made here; each may have more."""
+    prefix: str = NAMESPACE_PREFIX
+    patience: Patience = field(default_factory=Patience)
+    tell: Tell = untold
+
+    def namespace(self, cell: str) -> str:
+        return f"{self.prefix}{cell}"
+
+    async def create(self, spec: CellSpec) -> None:
+        """Applied as the chart has it; returns when all of it is ready."""
+        await self.apply(spec)
+
+    async def cells(self) -> tuple[CellSpec, ...]:
+        found = await asyncio.to_thread(record.read_all, self.cluster)
+        return tuple(CellSpec(CellName(one.cell), one.region or "local") for one in found if one.state != "retired")
+
+    async def plan(self, spec: CellSpec, values: Values | None = None, version: str = "") -> Plan:
+        """What `apply` with the same words would do now."""
+        return await asyncio.to_thread(self._plan, spec, values, version)
+
+    async def diff(self, cell: str) -> Plan:
+        """Where the cluster has drifted from what was applied last. Jobs that ran and are gone are no drift."""
+        known = await asyncio.to_thread(self._require, cell)
+        found = await self.plan(CellSpec(CellName(cell), known.region or "local"), known.values)
+        kept = tuple(one for one in found.planned if not (one.ref.kind == "Job" and one.action is Action.CREATE))
+        return replace(found, planned=kept)
+
+    async def upgrade(self, cell: str, version: str) -> Plan:
+        """The same values with another version of the image: migrations first, then the processes, pod by pod."""
+        known = await asyncio.to_thread(self._require, cell)
+        return await self.apply(CellSpec(CellName(cell), known.region or "local"), known.values, version)
+
+    async def apply(self, spec: CellSpec, values: Values | None = None, version: str = "") -> Plan:
+        """Make it so and wait until it is; returns what was done. Killed anywhere and run again, it ends the same."""
+        done = await asyncio.to_thread(self._plan, spec, values, version)
+        wanted, manifests = await asyncio.to_thread(self._begin, spec, values, version)
+        waiting = Waiting(self.cluster, self.patience, self.tell)
+        for stage in Stage:
+            await self._apply(tuple(one for one in manifests if one.stage is stage), waiting)
+        await self._prune(wanted, manifests, waiting)
+        await asyncio.to_thread(record.write, self.cluster, replace(wanted.only_kinds(manifests), state="applied"))
+        return done
+
+    async def retire(self, name: CellName, *, delete_data: bool = False) -> None:
+        """Its processes end; passwords, disks and the record of its values stay, unless the data are to go with all of the namespace."""
+        known = await asyncio.to_thread(self._require, name)
+        waiting = Waiting(self.cluster, self.patience, self.tell)
+        await asyncio.to_thread(record.write, self.cluster, replace(known, state="retiring"))
+        await asyncio.to_thread(self._end, known)
+        await waiting.gone(lambda: self._pods(known.namespace), "it ends")
+        await asyncio.to_thread(record.write, self.cluster, replace(known, state="retired"))
+        if delete_data:
+            await self._delete(known.namespace, waiting)
+
+    def _plan(self, spec: CellSpec, values: Values | None, version: str) -> Plan:
+        known, wanted = self._wanted(spec, values, version)
+        manifests = self.chart.render(spec.name, wanted.namespace, wanted.values)
+        return Plan(spec.name, wanted.namespace, wanted.chart, wanted.version, plan(self.cluster, wanted.namespace, manifests, known))
+
+    def _begin(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record, tuple[Manifest, ...]]:
+        """The namespace, then the record of what is to come: from here on whoever comes after a crash knows where to look."""
+        known, wanted = self._wanted(spec, values, version)
+        manifests = self.chart.render(spec.name, wanted.namespace, wanted.values)
+        require_kinds(self.cluster, manifests)
+        for one in manifests:
+            if one.ref.kind == "Namespace":
+                self.cluster.apply(one)
+        wanted = replace(wanted, kinds=known.kinds if known else frozenset()).with_kinds(manifests)
+        record.write(self.cluster, wanted)
+        secret = str(wanted.values.get("secretName") or credentials.NAME_DEFAULT)
+        credentials.ensure(self.cluster, wanted.namespace, secret, credentials.keys_wanted(manifests, secret))
+        return wanted, manifests
+
+    def _wanted(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record | None, Record]:
+        namespace = self.namespace(spec.name)
+        known = record.read(self.cluster, namespace)
+        if known and known.region and known.region != spec.region:
+            raise ProvisionError(f"cell {spec.name!r} exists in region {known.region!r}")
+        given = overlaid(
+            overlaid({"namespace": {"create": True}}, self.values), values if values is not None else known.values if known else {}
+        )
+        full = overlaid(given, {"name": spec.name, "region": spec.region})
+        if tag := version or _tag(full) or (known.version if known else ""):
+            full = overlaid(full, {"image": {"tag": tag}})
+        return known, Record(spec.name, namespace, "applying", self.chart.version(), full)
+
+    async def _apply(self, manifests: Sequence[Manifest], waiting: Waiting) -> None:
+        for one in manifests:
+            if one.ref.kind == "Job":
+                await self._clear(one, waiting)
+            await asyncio.to_thread(self.cluster.apply, one)
+        await waiting.ready(manifests)
+
+    async def _clear(self, job: Manifest, waiting: Waiting) -> None:
+        """A Job cannot be changed: one that was made from something else, or failed, goes first."""
+        live = await asyncio.to_thread(self.cluster.get, job.ref)
+        if live is not None and is_stale(live, job):
+            await asyncio.to_thread(self.cluster.delete, job.ref)
+            await waiting.gone(lambda: [job.ref] if self.cluster.get(job.ref) else [], "it makes room for its successor")
+
+    async def _prune(self, wanted: Record, manifests: Sequence[Manifest], waiting: Waiting) -> None:
+        left = await asyncio.to_thread(superfluous, self.cluster, wanted.namespace, manifests, wanted)
+        for ref in left:
+            await asyncio.to_thread(self.cluster.delete, ref)
+        await waiting.gone(lambda: [ref for ref in left if self.cluster.get(ref)], "it is no longer wanted")
+
+    def _end(self, known: Record) -> None:
+        """Processes before stores, and stores asleep where their end would be the end of their data."""
+        for ref in sorted(labelled(self.cluster, known.namespace, known), key=lambda ref: -Manifest(ref, {}).stage):
+            self.cluster.delete(ref)
+        for api_version, kind in known.kinds:
+            if kind == "Cluster":
+                for document in list(self.cluster.list(api_version, kind, known.namespace)):
+                    self.cluster.merge(self.cluster.ref(document), HIBERNATE)
+
+    def _pods(self, namespace: str) -> list[Ref]:
+        return [self.cluster.ref(one) for one in self.cluster.list("v1", "Pod", namespace)]
+
+    async def _delete(self, namespace: str, waiting: Waiting) -> None:
+        ref = Ref("v1", "Namespace", "", namespace)
+        await asyncio.to_thread(self.cluster.delete, ref)
+        await waiting.gone(lambda: [ref] if self.cluster.get(ref) else [], "its data are deleted")
+
+    def _require(self, cell: str) -> Record:
+        known = record.read(self.cluster, self.namespace(cell))
+        if known is None:
+            raise CellNotApplied(
+                f"no cell {cell!r} was applied to this cluster (namespace {self.namespace(cell)}); waggle cell apply makes one"
+            )
+        return known
+
+
+def _tag(values: Values) -> str:
+    return str((values.get("image") or {}).get("tag") or "")
