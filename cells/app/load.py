@@ -39,6 +39,7 @@ class Load:
 
     async def compose(self, draining: bool) -> directory_pb2.HeartbeatRequest:
         await self._measure()
+        vitals = await self._vitals.take(draining)
         return directory_pb2.HeartbeatRequest(
             cell=self._settings.name,
             region=self._settings.region,
@@ -50,10 +51,10 @@ class Load:
                 database_bytes=self._facts.size_bytes,
             ),
             version=self._version,
-            schema_revision=self._facts.revision,
+            schema_revision=self._vitals.revision or self._facts.revision,
             draining=draining,
             notices=self._notices(),
-            vitals=await self._vitals.take(draining),
+            vitals=vitals,
         )
 
     def _messages_per_s(self) -> float:

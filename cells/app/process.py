@@ -136,7 +136,7 @@ async def doors(parts: Parts) -> AsyncIterator[tuple[Ingress, Heartbeat | None]]
             door=gateway,
             cell=settings.name,
             process_id=parts.process_id,
-            version=version("waggle"),
+            version=_version(settings),
         )
         grpc_server = server(credential)
         owner = _owner(parts.settings, stack)
@@ -145,6 +145,10 @@ async def doors(parts: Parts) -> AsyncIterator[tuple[Ingress, Heartbeat | None]]
         await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, STOP_GRACE_S)
         yield ingress, await _heartbeat(parts, gateway, ingress, port, credential, stack)
+
+
+def _version(settings: CellSettings) -> str:
+    return settings.build or version("waggle")
 
 
 async def _gateway(parts: Parts, stack: AsyncExitStack) -> Gateway | None:
@@ -200,7 +204,7 @@ async def _heartbeat(
         settings=settings,
         address=str(settings.advertise or f"{settings.listen.host}:{port}"),
         process_id=parts.process_id,
-        version=version("waggle"),
+        version=_version(settings),
         database=parts.database,
         table=parts.table,
         log=parts.log,

@@ -38,6 +38,7 @@ class CellSettings:
     )
     drain_s: float = setting("WAGGLE_CELL_DRAIN_S", default=10.0, min=0, max=120, help="how long requests in flight may take at the end")
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
+    build: str | None = setting("WAGGLE_BUILD", default=None, help="the version that this process says it is; none: its package's")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
     files: FileSettings = field(default_factory=FileSettings)

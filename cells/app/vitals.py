@@ -35,6 +35,11 @@ class Vitals:
             wal_retained_bytes=self._known.retained_bytes,
         )
 
+    @property
+    def revision(self) -> str:
+        """Of the database's schema, as it last answered; a migration is seen with the next heartbeat."""
+        return self._known.revision
+
     async def close(self) -> None:
         if self._asking is not None:
             self._asking.cancel()

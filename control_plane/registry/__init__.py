@@ -9,6 +9,7 @@ from control_plane.registry.errors import (
     MoveUnknown,
     NameTaken,
     RegistryError,
+    RolloutUnknown,
     RunUnknown,
     TooManyFlags,
     TransitionRefused,
@@ -29,6 +30,8 @@ from control_plane.registry.flags import FlagRow
 from control_plane.registry.heartbeats import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT
 from control_plane.registry.load_facts import LoadReport, PlacedLoad, Rest
 from control_plane.registry.move_facts import Move, MoveState, MoveStep
+from control_plane.registry.paces import StoredPace, is_admitted
+from control_plane.registry.rollout_facts import CellStage, NewRollout, Rollout, RolloutCell, RolloutKind, RolloutState
 from control_plane.registry.run_facts import UNDER_WAY, NewRun, Run, RunState, RunStep, StepState
 from control_plane.registry.states import CellState, WorkspaceState
 from control_plane.registry.vital_signs import Vitals, VitalSigns
@@ -42,6 +45,7 @@ __all__ = [
     "AuditEntry",
     "Cell",
     "CellEntry",
+    "CellStage",
     "CellState",
     "CellUnknown",
     "Changes",
@@ -56,6 +60,7 @@ __all__ = [
     "MoveStep",
     "MoveUnknown",
     "NameTaken",
+    "NewRollout",
     "NewRun",
     "PlacedLoad",
     "Process",
@@ -63,6 +68,11 @@ __all__ = [
     "RegistryError",
     "Report",
     "Rest",
+    "Rollout",
+    "RolloutCell",
+    "RolloutKind",
+    "RolloutState",
+    "RolloutUnknown",
     "Route",
     "RouterSeen",
     "Run",
@@ -70,6 +80,7 @@ __all__ = [
     "RunStep",
     "RunUnknown",
     "StepState",
+    "StoredPace",
     "TooManyFlags",
     "TransitionRefused",
     "VitalSigns",
@@ -77,6 +88,7 @@ __all__ = [
     "Workspace",
     "WorkspaceState",
     "WorkspaceUnknown",
+    "is_admitted",
     "listening",
     "open_registry",
 ]

@@ -17,7 +17,9 @@ from control_plane.registry.flags import Flags
 from control_plane.registry.heartbeats import Heartbeats
 from control_plane.registry.loads import Loads
 from control_plane.registry.moves import Moves
+from control_plane.registry.paces import Paces
 from control_plane.registry.records import AdminTokens, Audit, Routers
+from control_plane.registry.rollouts import Rollouts
 from control_plane.registry.runs import Runs
 from control_plane.registry.versions import CHANNEL, DirectoryRows
 from control_plane.registry.workspaces import Workspaces
@@ -36,11 +38,13 @@ class Registry:
     heartbeats: Heartbeats
     workspaces: Workspaces
     moves: Moves
+    paces: Paces
     directory: DirectoryRows
     audit: Audit
     tokens: AdminTokens
     routers: Routers
     addresses: Addresses
+    rollouts: Rollouts
     flags: Flags
     loads: Loads
     runs: Runs
@@ -69,11 +73,13 @@ def _registry(engine: AsyncEngine) -> Registry:
         heartbeats=Heartbeats(engine),
         workspaces=Workspaces(engine),
         moves=Moves(engine),
+        paces=Paces(engine),
         directory=DirectoryRows(engine),
         audit=Audit(engine),
         tokens=AdminTokens(engine),
         routers=Routers(engine),
         addresses=Addresses(engine),
+        rollouts=Rollouts(engine),
         flags=Flags(engine),
         loads=Loads(engine),
         runs=Runs(engine),

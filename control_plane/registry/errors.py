@@ -32,6 +32,13 @@ class RunUnknown(RegistryError):
         super().__init__(f"there is no run {run_id!r}" if run_id else "nothing was rebalanced yet; see: waggle rebalance plan")
 
 
+class RolloutUnknown(RegistryError):
+    code = "rollout_unknown"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(f"there is no rollout {reference!r}" if reference else "nothing has gone through this fleet yet")
+
+
 class CellUnknown(RegistryError):
     code = "cell_unknown"
 

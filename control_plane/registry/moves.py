@@ -12,6 +12,7 @@ from chassis.identity import CellName, WorkspaceId
 from control_plane.registry.errors import Conflict, MoveUnknown, TransitionRefused
 from control_plane.registry.facts import Workspace
 from control_plane.registry.move_facts import ENDED, Move, MoveState, MoveStep
+from control_plane.registry.rollouts import refuse_while_migrating
 from control_plane.registry.states import WorkspaceState
 from control_plane.registry.tables import moves, workspaces
 from control_plane.registry.versions import next_version
@@ -25,7 +26,7 @@ class Moves:
         self._engine = engine
 
     async def insert(self, workspace: Workspace, target: str, facts: Mapping[str, Any]) -> Move:
-        """Raises Conflict where an unfinished move has the workspace."""
+        """Raises Conflict where an unfinished move has the workspace, or the tables of either cell are being migrated."""
         move_id = f"mv_{secrets.token_hex(6)}"
         values: dict[str, Any] = {
             "id": move_id,
@@ -37,6 +38,7 @@ class Moves:
         values |= {"epoch": workspace.epoch, "step": MoveStep.PREPARE, "state": MoveState.RUNNING, "version": 1, "problem": ""}
         try:
             async with self._engine.begin() as connection:
+                await refuse_while_migrating(connection, (workspace.cell, target))
                 await connection.execute(insert(moves).values(**values, facts=dict(facts)))
         except IntegrityError as error:
             raise Conflict(f"workspace {workspace.subdomain} is being moved already; see: waggle move list") from error

@@ -10,7 +10,8 @@ _SIZE = text("SELECT pg_database_size(current_database())")
 _REVISION = text("SELECT version_num FROM alembic_version")
 # Slots of moves are named so by cells/runtime/transfer; a slot without a reader lags because its copy is not done, which is no lag.
 _SLOTS = text(
-    "SELECT coalesce(max(pg_wal_lsn_diff(now_at, confirmed_flush_lsn)) FILTER (WHERE active), 0)::bigint AS lag,"
+    "SELECT (SELECT version_num FROM alembic_version) AS revision,"
+    " coalesce(max(pg_wal_lsn_diff(now_at, confirmed_flush_lsn)) FILTER (WHERE active), 0)::bigint AS lag,"
     " coalesce(max(pg_wal_lsn_diff(now_at, restart_lsn)) FILTER (WHERE slot_name LIKE 'waggle\\_mv\\_%'), 0)::bigint AS retained"
     " FROM pg_replication_slots CROSS JOIN pg_current_wal_lsn() AS now_at WHERE database = current_database()"
 )
@@ -29,6 +30,8 @@ class Replication:
     """Of the slowest reader of a slot; 0 where nobody reads."""
     retained_bytes: int
     """WAL that the slots of moves keep, the most of any."""
+    revision: str = ""
+    """Of the schema now; empty before the first migration."""
 
 
 async def measure(database: Database) -> DatabaseFacts:
@@ -43,4 +46,4 @@ async def replication(database: Database) -> Replication:
     """Cheap: for every heartbeat."""
     async with database.upkeep() as connection:
         row = (await connection.execute(_SLOTS)).one()
-    return Replication(max(row.lag, 0), max(row.retained, 0))
+    return Replication(max(row.lag, 0), max(row.retained, 0), row.revision or "")
