@@ -11,6 +11,7 @@ from cells.runtime.transfer.moving.copying import Copying, copy_workspace, is_fo
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
+from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
 from cells.runtime.transfer.ownership import Ownership
@@ -42,6 +43,7 @@ class Moves:
         self.ownership = ownership
         self._on_gone = on_gone
         self._copies: dict[str, Copying] = {}
+        self.proofs = Proofs(tables)
 
     @property
     def database(self) -> OwnerDatabase:
@@ -102,7 +104,8 @@ class Moves:
             return seen, await connection.fetchval(_HEAD, workspace_id) or 0
 
     async def drop(self, move_id: str, workspace_id: WorkspaceId) -> None:
-        """This side's subscription, slot, publication and role, a copy in progress, and the mark."""
+        """This side's subscription, slot, publication and role, a copy or a proof in progress, and the marks."""
+        await self.proofs.drop(move_id)
         copying = self._copies.pop(move_id, None)
         if copying is not None and copying.task is not None:
             copying.task.cancel()
@@ -110,7 +113,9 @@ class Moves:
         await unsubscribe(self.database, move_id)
         await unpublish(self.database, move_id)
         async with self.database.connected(workspace_id) as connection:
-            await connection.execute("DELETE FROM cursors WHERE workspace_id = $1 AND name = $2", workspace_id, mark_of(move_id))
+            await connection.execute(
+                "DELETE FROM cursors WHERE workspace_id = $1 AND starts_with(name, $2)", workspace_id, mark_of(move_id)
+            )
 
     async def purge(self, workspace_id: WorkspaceId, *, forget: bool) -> tuple[bool, int]:
         """One part. `forget`: at the end also a row that only ever was `incoming`; one that had been here says again where it went."""

@@ -5,6 +5,8 @@ import re
 from cells.runtime.transfer.moving.errors import CannotMove
 
 PREFIX = "waggle_mv_"
+MARKS = "move:"
+"""Rows of `cursors` that begin so are a move's, and no part of the workspace."""
 _MOVE = re.compile(r"mv_[0-9a-f]{12}")
 
 
@@ -23,4 +25,4 @@ def slot_of(move_id: str, publisher: str) -> str:
 
 def mark_of(move_id: str) -> str:
     """The row of `cursors` that goes through the stream."""
-    return f"move:{move_id}"
+    return f"{MARKS}{move_id}"

@@ -28,11 +28,12 @@ async def publish(database: OwnerDatabase, tables: tuple[Table, ...], move_id: s
 
 
 async def _role(connection: Owner, name: str, password: str, tables: tuple[Table, ...]) -> None:
-    """Reads the tables past row-level security and locks the tenancy row; dropped with the move."""
+    """Reads the tables past row-level security, locks the tenancy row, writes marks; dropped with the move."""
     if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
         await connection.execute(f"CREATE ROLE {name} LOGIN REPLICATION BYPASSRLS PASSWORD '{password}'")
     await connection.execute(f"GRANT SELECT ON {', '.join(map(quoted, tables))} TO {name}")
     await connection.execute(f"GRANT SELECT, UPDATE ON tenancy TO {name}")
+    await connection.execute(f"GRANT INSERT, DELETE ON cursors TO {name}")
 
 
 async def unpublish(database: OwnerDatabase, move_id: str) -> None:
@@ -50,8 +51,9 @@ async def unpublish(database: OwnerDatabase, move_id: str) -> None:
 
 async def _drop_slot(connection: Owner, slot: str) -> None:
     """An orphan would keep WAL for ever. Its reader is told to go, and given a moment; otherwise the verb is said again."""
-    held = "SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1"
+    held = "SELECT slot_name, active_pid, temporary FROM pg_replication_slots WHERE slot_name = $1 OR starts_with(slot_name, $1 || '_p')"
     for row in await connection.fetch(held, slot):
         if row["active_pid"] is not None:
             await connection.fetchval("SELECT pg_terminate_backend($1, $2)", row["active_pid"], int(SLOT_GONE_S_MAX * 1000))
-        await connection.execute("SELECT pg_drop_replication_slot($1)", slot)
+        if not row["temporary"]:  # one that was goes with its connection
+            await connection.execute("SELECT pg_drop_replication_slot($1)", row["slot_name"])

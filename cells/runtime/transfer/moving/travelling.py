@@ -1,9 +1,15 @@
 """Which tables a move carries, from the metadata alone: whatever is keyed by workspace. The tenancy row never travels by stream."""
 
-from sqlalchemy import MetaData, Table
+from typing import Any
+
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.dialects import postgresql
 
 from cells.runtime.log.tables import cursors, due, log
 from cells.runtime.tenancy import tenancy
+
+Key = tuple[str, ...]
+"""A row's key without the workspace, as text; in the order of `key_columns`."""
 
 
 def travelling(workload: MetaData) -> tuple[Table, ...]:
@@ -26,3 +32,12 @@ def quoted(table: Table) -> str:
 def columns(table: Table) -> str:
     """By name, so that two cells whose tables grew in another order agree."""
     return ", ".join(f'"{column.name}"' for column in sorted(table.columns, key=lambda column: column.name))
+
+
+def key_columns(table: Table) -> list[Column[Any]]:
+    """The primary key without the workspace."""
+    return [column for column in table.primary_key.columns if column.name != "workspace_id"]
+
+
+def sql_type(column: Column[Any]) -> str:
+    return str(column.type.compile(postgresql.dialect()))  # type: ignore[no-untyped-call]

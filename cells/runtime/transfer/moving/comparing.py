@@ -1,0 +1,130 @@
+"""Whether two databases hold the same rows of a workspace: counted and hashed in parts; what differs is named by table and key."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import asyncpg
+from sqlalchemy import Table
+
+from cells.runtime.transfer.moving.keyset import Part, key_shown, next_part, row_hash
+from cells.runtime.transfer.moving.owner import Owner
+from cells.runtime.transfer.moving.pacing import Pace
+from cells.runtime.transfer.moving.travelling import Key, key_columns, quoted, sql_type
+from chassis.identity import WorkspaceId
+
+SMALL_ROWS_MAX = 2_000
+PART_ROWS_MAX = 50_000
+KEYS_A_STATEMENT_MAX = 5_000
+DIFFERENCES_MAX = 100_000
+Rows: TypeAlias = "list[asyncpg.Record]"
+
+
+@dataclass
+class Compared:
+    """How far a comparison is, and what it found."""
+
+    rows: int = 0
+    differs: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two connections that see the same moment, or a workspace that stands still."""
+
+    original: Owner
+    copy: Owner
+    workspace_id: WorkspaceId
+    found: Compared
+    pace: Pace = field(default_factory=Pace)
+
+    async def whole(self, tables: Sequence[Table]) -> None:
+        """Every row of every table."""
+        large = await self._large(tables)
+        await self._small([table for table in tables if table.name not in large])
+        for table in tables:
+            if table.name in large:
+                await self._in_parts(table)
+
+    async def of_keys(self, tables: Sequence[Table], keys: Collection[tuple[str, Key]]) -> None:
+        """Rows with these keys, there or not."""
+        named = {table.name: table for table in tables}
+        for name in sorted({name for name, _ in keys}):
+            mine = sorted(key for table, key in keys if table == name)
+            for start in range(0, len(mine), KEYS_A_STATEMENT_MAX):
+                await self._some(named[name], mine[start : start + KEYS_A_STATEMENT_MAX])
+
+    async def _large(self, tables: Sequence[Table]) -> set[str]:
+        counted = (
+            "SELECT '{0}' AS name, (SELECT count(*) FROM (SELECT 1 FROM \"{0}\" WHERE workspace_id = $1 LIMIT {1}) AS counted) AS rows"
+        )
+        each = " UNION ALL ".join(counted.format(table.name, SMALL_ROWS_MAX + 1) for table in tables)
+        return {row["name"] for row in await self.original.fetch(each, self.workspace_id) if row["rows"] > SMALL_ROWS_MAX}
+
+    async def _small(self, tables: Sequence[Table]) -> None:
+        parts = {table.name: Part(table) for table in tables}
+        if not parts:
+            return
+        query = " UNION ALL ".join(_digest(part) for part in parts.values())
+        ours, theirs = await self._both(query, self.workspace_id, None, None)
+        self.found.rows += sum(row["rows"] for row in ours)
+        for our, their in zip(ours, theirs, strict=True):
+            if our != their:
+                await self._name(parts[our["name"]])
+
+    async def _in_parts(self, table: Table) -> None:
+        part = await next_part(self.original, table, self.workspace_id, None, PART_ROWS_MAX)
+        while True:
+            ours, theirs = await self._both(_digest(part), *part.arguments(self.workspace_id))
+            self.found.rows += ours[0]["rows"]
+            if ours != theirs:
+                await self._name(part)
+            if part.last is None:
+                return
+            await self.pace.breathe()
+            part = await next_part(self.original, table, self.workspace_id, part.last, PART_ROWS_MAX)
+
+    async def _name(self, part: Part) -> None:
+        """What differs is looked at once more, row by row."""
+        listed = f"SELECT {key_shown(part.table)} AS key, {row_hash(part.table)} AS hash FROM {quoted(part.table)} WHERE {part.where}"
+        ours, theirs = await self._both(f"{listed} LIMIT {DIFFERENCES_MAX}", *part.arguments(self.workspace_id))
+        if not self._note(part.table, ours, theirs):
+            self.found.differs.append(f"{part.table.name} (beyond the first {DIFFERENCES_MAX} rows of a part)")
+
+    async def _some(self, table: Table, keys: Sequence[Key]) -> None:
+        """By hash and key at once: they are few."""
+        listed = f"SELECT {key_shown(table)} AS key, {row_hash(table)} AS hash FROM {quoted(table)} WHERE workspace_id = $1"
+        types = [sql_type(column) for column in key_columns(table)]
+        if types:
+            given = ", ".join(f"${n}::text[]::{kind}[]" for n, kind in enumerate(types, 2))
+            names = ", ".join(f'"{column.name}"' for column in key_columns(table))
+            listed += f" AND ({names}) IN (SELECT * FROM unnest({given}))"
+        ours, theirs = await self._both(listed, self.workspace_id, *(list(column) for column in zip(*keys, strict=True)))
+        self.found.rows += len(keys)
+        self._note(table, ours, theirs)
+
+    def _note(self, table: Table, ours: Rows, theirs: Rows) -> bool:
+        """Whether there is a difference."""
+        one, other = ({(tuple(row["key"]), row["hash"]) for row in rows} for rows in (ours, theirs))
+        keys = sorted({key for key, _ in one ^ other})
+        if keys:
+            self.found.differs.append(f"{table.name} ({_shown(keys)})")
+        return bool(keys)
+
+    async def _both(self, query: str, *arguments: object) -> tuple[Rows, Rows]:
+        async with asyncio.TaskGroup() as both:
+            ours, theirs = (both.create_task(side.fetch(query, *arguments)) for side in (self.original, self.copy))
+        return ours.result(), theirs.result()
+
+
+def _digest(part: Part) -> str:
+    return (
+        f"SELECT '{part.table.name}' AS name, count(*) AS rows, coalesce(sum({row_hash(part.table)}), 0) AS hash"
+        f" FROM {quoted(part.table)} WHERE {part.where}"
+    )
+
+
+def _shown(keys: Sequence[Key]) -> str:
+    first, last = ("/".join(key) or "its only row" for key in (keys[0], keys[-1]))
+    return f"1 row: {first}" if len(keys) == 1 else f"{len(keys)} rows: {first} to {last}"

@@ -1,0 +1,71 @@
+"""A table in the order of its key, part by part; keys as text, so that they can be kept and shown."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Table
+
+from cells.runtime.transfer.moving.names import MARKS
+from cells.runtime.transfer.moving.owner import Owner
+from cells.runtime.transfer.moving.travelling import Key, columns, key_columns, quoted, sql_type
+from chassis.identity import WorkspaceId
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a workspace behind `after` up to and with `last`; None: from the beginning, to the end."""
+
+    table: Table
+    after: Key | None = None
+    last: Key | None = None
+
+    @property
+    def where(self) -> str:
+        """With the parameters of `arguments`."""
+        lines = ["workspace_id = $1"]
+        if self.table.name == "cursors":
+            lines.append(f"NOT starts_with(name, '{MARKS}')")
+        lines.append(_compared(self.table, ">", 2) if self.after is not None else "$2::text[] IS NULL")
+        lines.append(_compared(self.table, "<=", 3) if self.last is not None else "$3::text[] IS NULL")
+        return " AND ".join(lines)
+
+    def arguments(self, workspace_id: WorkspaceId) -> tuple[object, ...]:
+        return workspace_id, _listed(self.after), _listed(self.last)
+
+
+def key_of(table: Table) -> str:
+    return ", ".join(f'"{column.name}"' for column in key_columns(table))
+
+
+def key_shown(table: Table) -> str:
+    """The key as one array of texts."""
+    texts = (f'"{column.name}"::text' for column in key_columns(table))
+    return f"ARRAY[{', '.join(texts)}]::text[]"
+
+
+def row_hash(table: Table) -> str:
+    return f"hashtextextended(ROW({columns(table)})::text, 1)"
+
+
+def values_of(table: Table, parameter: int) -> str:
+    """Key columns out of an array of texts."""
+    return ", ".join(f"(${parameter}::text[])[{n}]::{sql_type(column)}" for n, column in enumerate(key_columns(table), 1))
+
+
+async def next_part(connection: Owner, table: Table, workspace_id: WorkspaceId, after: Key | None, rows_max: int) -> Part:
+    """The next at most `rows_max` rows; the one without an end is the last. Read off the index."""
+    if not key_columns(table):
+        return Part(table)
+    open_part = Part(table, after)
+    skipped = (
+        f"SELECT {key_shown(table)} FROM {quoted(table)} WHERE {open_part.where} ORDER BY {key_of(table)} OFFSET {rows_max - 1} LIMIT 1"
+    )
+    found = await connection.fetchval(skipped, *open_part.arguments(workspace_id))
+    return open_part if found is None else Part(table, after, tuple(found))
+
+
+def _compared(table: Table, sign: str, parameter: int) -> str:
+    return f"({key_of(table)}) {sign} ({values_of(table, parameter)})"
+
+
+def _listed(key: Key | None) -> list[str] | None:
+    return None if key is None else list(key)

@@ -1,0 +1,69 @@
+"""The proofs that this process keeps, by move."""
+
+import asyncio
+
+from sqlalchemy import Table
+
+from cells.runtime.transfer.moving.copying import is_following
+from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.owner import OwnerDatabase
+from cells.runtime.transfer.moving.proving import Proof, compare_rest, prove
+from cells.runtime.transfer.moving.publishing import publish
+from chassis.identity import WorkspaceId
+
+PROOFS_MAX = 8
+
+
+class Proofs:
+    def __init__(self, tables: tuple[Table, ...]) -> None:
+        self._tables = tables
+        self._proofs: dict[str, Proof] = {}
+
+    async def look(
+        self, database: OwnerDatabase, move_id: str, workspace_id: WorkspaceId, source: str, speed: float, wait_s: float
+    ) -> Proof:
+        """Begin, begin again where the last attempt failed, or look. Raises CannotMove."""
+        proof = self._proofs.get(move_id)
+        if proof is None or not (proof.running or proof.compared.differs):
+            problem = proof.problem if proof is not None else ""
+            proof = await self._begin(database, move_id, workspace_id, source, problem)
+        proof.pace.set(speed)
+        if proof.running:
+            await proof.look(wait_s)
+        return proof
+
+    async def rest(self, move_id: str, number: int) -> tuple[list[str], int]:
+        """(what differs, rows that had changed) while the giver is sealed. Raises CannotMove without a proof."""
+        proof = self._proofs.get(move_id)
+        if proof is None:
+            raise CannotMove(f"nothing is proved for move {move_id} here")
+        return await compare_rest(self._tables, proof, number)
+
+    async def drop(self, move_id: str) -> None:
+        await _end([self._proofs.pop(move_id, None)])
+
+    def let_go(self, workspace_id: WorkspaceId) -> None:
+        """The workspace was opened: what was proved of it is of no use any more. Waits for nothing, since people do."""
+        for move_id in [move_id for move_id, proof in self._proofs.items() if proof.workspace_id == workspace_id]:
+            task = self._proofs.pop(move_id).task
+            if task is not None:
+                task.cancel()
+
+    async def _begin(self, database: OwnerDatabase, move_id: str, workspace_id: WorkspaceId, source: str, problem: str) -> Proof:
+        if sum(proof.running for proof in self._proofs.values()) >= PROOFS_MAX:
+            raise CannotMove(f"{PROOFS_MAX} comparisons run here already")
+        async with database.connected() as connection:
+            if not await is_following(connection, move_id):
+                raise CannotMove(f"nothing was copied here for move {move_id}")
+        await publish(database, self._tables, move_id, workspace_id)
+        proof = self._proofs[move_id] = Proof(move_id, workspace_id, source, problem=problem)
+        proof.task = asyncio.create_task(prove(database, self._tables, proof))
+        return proof
+
+
+async def _end(proofs: "list[Proof | None]") -> None:
+    tasks = {proof.task for proof in proofs if proof is not None and proof.task is not None}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)

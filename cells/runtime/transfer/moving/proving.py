@@ -1,0 +1,145 @@
+"""The proof that a workspace arrived whole: compared at one moment in both cells, and then whatever changed in either since.
+
+It lives in a process of the taking cell, from the comparison to the switch. Whoever changes a row after that moment, at either
+end, by the stream or past it, is told by that database's own log; so while the workspace is frozen only those rows are compared.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Table
+
+from cells.runtime.transfer.moving.changes import FOLLOWING_FAILURES, Changes, following
+from cells.runtime.transfer.moving.comparing import Compared, Comparison
+from cells.runtime.transfer.moving.cutting import cut_in_both, reading
+from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.names import mark_of, slot_of, stream_of
+from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase, url_of
+from cells.runtime.transfer.moving.pacing import Pace
+from chassis.identity import WorkspaceId
+
+IDLE_S_MAX = 900.0
+CHANGES_LEFT_MAX = 200
+"""More than so many changed rows are compared before anybody is made to wait; fewer take a moment."""
+ROUNDS_MAX = 4
+MARK_TOLD_S_MAX = 3.0
+
+
+@dataclass
+class Proof:
+    """One comparison in progress, or done and kept up."""
+
+    move_id: str
+    workspace_id: WorkspaceId
+    source: str
+    compared: Compared = field(default_factory=Compared)
+    problem: str = ""
+    changes: tuple[Changes, ...] = ()
+    lines: tuple[Owner, ...] = ()
+    equal: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    pace: Pace = field(default_factory=Pace)
+    rounds: int = 0
+    """How often what had changed was compared since it last held."""
+    task: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    @property
+    def running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    @property
+    def changed(self) -> int:
+        """Rows changed since the last moment that was compared."""
+        return sum(map(len, self.changes))
+
+    @property
+    def holds(self) -> bool:
+        """All was equal, and little has changed since, or as little as it will be."""
+        few = self.changed <= CHANGES_LEFT_MAX or self.rounds >= ROUNDS_MAX
+        return self.running and self.equal.is_set() and few
+
+    async def look(self, wait_s: float) -> bool:
+        """Whether it holds, after at most `wait_s`; what has changed meanwhile is compared."""
+        if self.equal.is_set() and not self.holds:
+            self.equal.clear()
+        self.asked.set()
+        assert self.task is not None
+        equal = asyncio.ensure_future(self.equal.wait())
+        try:
+            await asyncio.wait({equal, self.task}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            equal.cancel()
+        if not self.holds:
+            return False
+        self.rounds = 0
+        return True
+
+
+async def prove(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof) -> None:
+    """Until cancelled, or a difference is found, or nobody asks for `IDLE_S_MAX`; what came of it is in `proof`. Raises nothing."""
+    try:
+        async with _standing(database, tables, proof) as (original, copy):
+            await _compare_all(database, tables, proof, original, copy)
+            while not proof.compared.differs:
+                proof.equal.set()
+                async with asyncio.timeout(IDLE_S_MAX):
+                    await proof.asked.wait()
+                proof.asked.clear()
+                if not proof.equal.is_set():
+                    await _compare_changed(database, tables, proof, original, copy)
+    except* FOLLOWING_FAILURES as errors:
+        proof.problem = f"{type(errors.exceptions[0]).__name__}: {errors.exceptions[0]}"[:300]
+    finally:
+        proof.equal.clear()
+
+
+async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> tuple[list[str], int]:
+    """(what differs, how many rows were compared) in a workspace that is sealed with mark `number`: nothing, if it arrived whole. Raises CannotMove without a proof."""
+    if not proof.running or not proof.equal.is_set() or len(proof.lines) != 2:
+        raise CannotMove(f"nothing is proved for move {proof.move_id}: {proof.problem or 'it is compared still'}")
+    for changes in proof.changes:
+        await changes.await_mark(mark_of(proof.move_id), number, MARK_TOLD_S_MAX)
+    found = Compared()
+    keys = proof.changes[0].peek() | proof.changes[1].peek()
+    await Comparison(*proof.lines, proof.workspace_id, found).of_keys(tables, keys)
+    return [*found.differs, *_strange(proof)], len(keys)
+
+
+def _strange(proof: Proof) -> list[str]:
+    """A row that was written in the copy past its stream may go back to the original by the other stream: both would be wrong alike."""
+    local = proof.changes[1].local
+    return [f"the copy, where {local} rows were changed by somebody else"] if local else []
+
+
+@asynccontextmanager
+async def _standing(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof) -> AsyncIterator[tuple[Owner, Owner]]:
+    """Both databases' changes followed, and a connection to either."""
+    name = stream_of(proof.move_id)
+    theirs = slot_of(proof.move_id, dict(word.split("=", 1) for word in proof.source.split())["dbname"])
+    ours = slot_of(proof.move_id, database.database)
+    async with AsyncExitStack() as stack:
+        there = await stack.enter_async_context(following(url_of(proof.source), f"{theirs}_p", name, tables, copied_from=theirs))
+        here = await stack.enter_async_context(following(database.url, f"{ours}_p", name, tables))
+        original = await stack.enter_async_context(reading(proof.source))
+        copy = await stack.enter_async_context(database.connected(proof.workspace_id))
+        await copy.execute("SET timezone = 'UTC'")
+        proof.changes, proof.lines = (there, here), (original, copy)
+        yield original, copy
+
+
+async def _compare_all(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, original: Owner, copy: Owner) -> None:
+    async with cut_in_both(proof.source, original, database, copy, proof.move_id, proof.workspace_id):
+        await Comparison(original, copy, proof.workspace_id, proof.compared, proof.pace).whole(tables)
+
+
+async def _compare_changed(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, original: Owner, copy: Owner) -> None:
+    """At a new moment. Taken before it, the keys are of changes before it; what is told later is looked at again."""
+    for changes in proof.changes:
+        changes.check()
+    keys = proof.changes[0].take() | proof.changes[1].take()
+    async with cut_in_both(proof.source, original, database, copy, proof.move_id, proof.workspace_id):
+        await Comparison(original, copy, proof.workspace_id, proof.compared, proof.pace).of_keys(tables, keys)
+    proof.compared.differs += _strange(proof)
+    proof.rounds += 1

@@ -1,0 +1,125 @@
+"""What decides about a switch: both cells compared at one moment while they are written, then whatever changed in either since."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from cells.runtime.transfer.moving.errors import CannotMove
+from chassis.identity import WorkspaceId, make_workspace_id
+from tests.harness.databases import FreshDatabase
+from tests.harness.workspaces import execute
+from tests.slice.test_transfer import MOVE, Side, a_side, copied, say
+
+pytestmark = pytest.mark.anyio
+
+MANY = 12_000
+"""More than a part, so that it is compared in several."""
+SOWN = (
+    "INSERT INTO log (workspace_id, seq, ts_us, kind, audience, payload)"
+    " SELECT $1, n - 100000, 1000000 + n, 'sown', ARRAY['C1'], repeat('x', 200) FROM generate_series(1, $2::int) AS n"
+)
+HARMS = {
+    "lost": "DELETE FROM log WHERE workspace_id = $1 AND seq = -99923",
+    "changed": "UPDATE log SET payload = 'other' WHERE workspace_id = $1 AND seq = -99923",
+    "wrong tenant": "UPDATE log SET workspace_id = 'T0STRANGER' WHERE workspace_id = $1 AND seq = -99923",
+    "extra": "INSERT INTO log SELECT workspace_id, -100000, ts_us, kind, audience, payload FROM log WHERE workspace_id = $1 AND seq = -99923",
+}
+
+
+@dataclass(frozen=True)
+class Moving:
+    """A workspace of many rows that was copied from `a` to `b`, and follows."""
+
+    a: Side
+    b: Side
+    ours: WorkspaceId
+    connection: str
+
+    async def proved(self) -> list[str]:
+        """What differs at a moment; none: it is proved."""
+        async with asyncio.timeout(60):
+            while True:
+                proof = await self.b.moves.proofs.look(self.b.owner, MOVE, self.ours, self.connection, 0, 1.0)
+                assert not proof.problem
+                if proof.holds or proof.compared.differs:
+                    return proof.compared.differs
+
+    async def sealed(self, number: int) -> list[str]:
+        """What differs once it stands still."""
+        sealed = await self.a.ownership.seal(self.ours, 1, 1000, f"waggle_{MOVE}", f"move:{MOVE}", number)
+        assert await self.b.moves.await_mark(MOVE, self.ours, number, 10) == (True, sealed.seq)
+        return (await self.b.moves.proofs.rest(MOVE, number))[0]
+
+    async def reopened(self, number: int) -> None:
+        await self.a.ownership.unseal(self.ours, 1, f"waggle_{MOVE}", f"move:{MOVE}", number)
+
+    async def healed(self) -> None:
+        """Copied and proved anew."""
+        await self.b.moves.drop(MOVE, self.ours)
+        await self.a.moves.drop(MOVE, self.ours)
+        await copied(self.a, self.b, self.ours)
+
+    async def harmed(self, side: Side, harm: str) -> None:
+        async with side.owner.connected(self.ours) as line:
+            assert (await line.execute(harm, self.ours)).endswith(" 1"), harm
+
+
+@asynccontextmanager
+async def moving(two: tuple[FreshDatabase, FreshDatabase], rows: int) -> AsyncIterator[Moving]:
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await say(a, ours, 5)
+        async with a.owner.connected(ours) as line:
+            await line.execute(SOWN, ours, rows)
+        try:
+            await copied(a, b, ours)
+            connection, _ = await a.moves.publish(MOVE, ours)
+            yield Moving(a, b, ours, connection)
+        finally:
+            for side in (b, a):
+                await side.moves.drop(MOVE, ours)
+
+
+@pytest.fixture
+def two(make_cell_database: Callable[[], FreshDatabase]) -> tuple[FreshDatabase, FreshDatabase]:
+    return make_cell_database(), make_cell_database()
+
+
+async def test_a_workspace_is_proved_while_it_is_written(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with moving(two, MANY) as it:
+        writing = asyncio.create_task(say(it.a, it.ours, 400))
+        assert await it.proved() == []
+        await writing
+        assert await it.proved() == []
+        assert await it.sealed(7) == []
+        for side in (it.a, it.b):
+            left = await execute(side.owner.url, "SELECT name FROM cursors WHERE name NOT LIKE 'move:%'")
+            assert left == []
+
+
+@pytest.mark.parametrize("kind", HARMS)
+async def test_what_went_wrong_before_the_moment_is_named(two: tuple[FreshDatabase, FreshDatabase], kind: str) -> None:
+    async with moving(two, MANY) as it:
+        await it.harmed(it.b, HARMS[kind])
+        (differs,) = await it.proved()
+        assert differs.startswith("log (1 row: -")
+        with pytest.raises(CannotMove):
+            await it.sealed(7)
+
+
+async def test_what_goes_wrong_after_the_moment_is_found_in_the_freeze(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """In the copy, past the stream. What the stream carries meanwhile differs in nothing."""
+    async with moving(two, MANY) as it:
+        for number, kind in enumerate(HARMS, 2):
+            await it.harmed(it.a, f"UPDATE log SET payload = '{kind}' WHERE workspace_id = $1 AND seq = -99958")
+            assert await it.proved() == []
+            await it.harmed(it.b, HARMS[kind])
+            (row, somebody) = await it.sealed(10 * number)
+            assert row.startswith("log (1 row: -"), kind
+            assert "somebody else" in somebody
+            await it.reopened(10 * number + 1)
+            await it.healed()
