@@ -10,6 +10,10 @@ NODE_CLIENT := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/
 # A real OpenSearch node for tests, from Maven artifacts; without Java, Maven or the artifacts those tests are skipped.
 OPENSEARCH_NODE := $(if $(and $(shell command -v java 2>/dev/null),$(shell command -v mvn 2>/dev/null)),tests/opensearch/target/jars/.complete)
 PROTOS := $(wildcard protos/*/v1/*.proto)
+# Tests wait more than they work: two processes share them, a file to one of them. What both showed is judged last.
+TESTERS ?= 2
+SHOWN := .pytest_cache/shown
+JUDGE := tests/contract/test_subtraction.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -26,7 +30,9 @@ down: $(STAMP) ## stop what `make up` started; the data stays
 	@$(BIN)/waggle down $(ARGS)
 
 test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but chaos; the servers they need are started by them
-	@$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+	@rm -rf $(SHOWN)
+	@$(BIN)/python -m pytest -m "not chaos" -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown $(SHOWN) $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown $(SHOWN))
 
 lint: $(STAMP) ## style, and which package may import which
 	@$(BIN)/ruff check .

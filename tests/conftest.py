@@ -10,7 +10,7 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("WAGGLE_TEST_EXPLORE") else "same")
 
-pytest_plugins = ["tests.harness.databases", "tests.harness.watchdog"]
+pytest_plugins = ["tests.harness.databases", "tests.harness.watchdog", "tests.harness.shown"]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Every method, and every error word that a method declares, was answered in this run by real chat; what is left is explained."""
+"""Every method, and every error word that a method declares, was answered by real chat; what is left is explained.
+
+Judges the run before it (`make test` runs everything else first, in several processes): what that kept in the folder of `--shown`.
+"""
 
 from pathlib import Path
 
@@ -6,7 +9,7 @@ import pytest
 
 from cells.chat.slack.methods import all_methods
 from tests.contract.left_out import LeftOut, left_out
-from tests.harness.shown import OK, SHOWN
+from tests.harness.shown import OK, kept
 
 TESTS = Path(__file__).parents[1]
 WITNESS = "tests.harness.chat import"
@@ -14,9 +17,9 @@ DECLARED = {(method.name, error.code) for method in all_methods().values() for e
 WANTED = DECLARED | {(name, OK) for name in all_methods()}
 
 
-def witnesses() -> set[Path]:
+def witnesses() -> set[str]:
     """The files whose tests are seen by the harness."""
-    return {path for path in TESTS.rglob("test_*.py") if WITNESS in path.read_text()}
+    return {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py") if WITNESS in path.read_text()}
 
 
 def excused(pairs: set[tuple[str, str]], entries: list[LeftOut]) -> set[tuple[str, str]]:
@@ -24,10 +27,12 @@ def excused(pairs: set[tuple[str, str]], entries: list[LeftOut]) -> set[tuple[st
 
 
 def test_what_is_declared_was_shown(request: pytest.FixtureRequest) -> None:
-    absent = witnesses() - {item.path for item in request.session.items}
-    if absent:
-        pytest.skip(f"judges whole runs; {len(absent)} files that show something are not in this one")
-    missing = WANTED - SHOWN
+    folder: Path | None = request.config.getoption("--shown")
+    if folder is None:
+        pytest.skip("judges what a run kept in the folder of --shown, as `make test` does")
+    shown = kept(folder)
+    assert witnesses() <= shown.files, f"files that show something did not run: {sorted(witnesses() - shown.files)}"
+    missing = WANTED - shown.pairs
     left = sorted(missing - excused(missing, list(left_out("declared"))))
     assert not left, f"shown by no test: {left}"
 
