@@ -45,7 +45,7 @@ async def test_a_cell_is_drained_and_retired(platform: Platform) -> None:
     assert platform.waggle("cell", "undrain", "cell-1")["state"] == "active"
     assert platform.waggle("cell", "drain", "cell-1", "--wait")["left"] == 0
     assert platform.waggle("cell", "retire", "cell-1")["state"] == "retired"
-    await eventually(lambda: not runs(platform, "cell-1"), within_s=30)
+    await eventually(lambda: not runs(platform, "cell-1"), within_s=60)
     assert client.chat_postMessage(channel=channel, text="still here")["ok"]
 
 
