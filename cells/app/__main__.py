@@ -11,6 +11,7 @@ from cells.app.process import serve
 from cells.app.settings import PREFIXES, CellSettings
 from cells.chat.domain.addresses.reporting import Tell
 from cells.chat.workload import chat
+from chassis.flags import Switchboard
 from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, run
 from chassis.rpc import channel, credential_from_file
@@ -25,6 +26,7 @@ async def main(lifecycle: Lifecycle) -> None:
     configure_logging(SERVICE, level=settings.log_level, cell=settings.name, region=settings.region)
     configure_tracing(SERVICE, settings.otlp_endpoint)
     structlog.get_logger("cell").info("starting", role=settings.role, listen=str(settings.listen))
+    flags = Switchboard(settings.name)
     mailer = Mailer(carrier_of(settings.mail), settings.mail.sender)
     async with AsyncExitStack() as stack:
         workload = partial(
@@ -36,8 +38,9 @@ async def main(lifecycle: Lifecycle) -> None:
             mailer=mailer,
             public_url=settings.public_url,
             tell_addresses=_address_book(settings, stack),
+            flags=flags,
         )
-        await serve(settings, workload, lifecycle)
+        await serve(settings, workload, lifecycle, flags)
 
 
 def _address_book(settings: CellSettings, stack: AsyncExitStack) -> Tell | None:

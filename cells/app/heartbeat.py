@@ -25,6 +25,7 @@ class Heartbeat:
         self._compose = compose
         self._backoff = Backoff(first_s=0.25, limit_s=5.0)
         self._heard, self._leaving = True, False
+        self._woken = asyncio.Event()
         self._log = structlog.get_logger("heartbeat")
 
     @asynccontextmanager
@@ -37,6 +38,10 @@ class Heartbeat:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
+    def soon(self) -> None:
+        """Something changed that the control plane waits for: the next one leaves at once."""
+        self._woken.set()
+
     async def leave(self) -> None:
         """Say that this process takes nothing new; tried once, for at most 2 s. Later heartbeats say so too."""
         self._leaving = True
@@ -45,9 +50,12 @@ class Heartbeat:
     async def _beat_on(self) -> None:
         attempt = 0
         while True:
+            self._woken.clear()
             interval_s = await self._beat()
             attempt = 0 if interval_s else attempt + 1
-            await asyncio.sleep(interval_s or self._backoff.delay_s(attempt))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval_s or self._backoff.delay_s(attempt)):
+                    await self._woken.wait()
 
     async def _beat(self) -> float:
         """Seconds until the next one is wanted; 0 when nobody heard this one."""

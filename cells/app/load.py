@@ -8,6 +8,7 @@ from cells.runtime.gateway import Gateway
 from cells.runtime.log import WorkspaceLog
 from cells.runtime.tenancy import Database, DatabaseFacts, NotExecuted, TenancyTable, measure
 from chassis.clock import Clock
+from chassis.flags import Switchboard
 from protos.directory.v1 import directory_pb2
 
 MEASURE_S = 30.0
@@ -28,12 +29,13 @@ class Load:
         gateway: Gateway | None,
         clock: Clock,
         vitals: Vitals,
+        flags: Switchboard,
         notices: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._settings, self._version = settings, version
         self._endpoint = directory_pb2.Endpoint(address=address, roles=settings.roles, process_id=process_id)
         self._database, self._table, self._log, self._gateway, self._clock = database, table, log, gateway, clock
-        self._notices, self._vitals = notices, vitals
+        self._notices, self._vitals, self._flags = notices, vitals, flags
         self._facts, self._measured_s = DatabaseFacts(0, ""), float("-inf")
         self._events, self._counted_s = log.appended, clock.monotonic_s()
 
@@ -54,6 +56,7 @@ class Load:
             schema_revision=self._vitals.revision or self._facts.revision,
             draining=draining,
             notices=self._notices(),
+            flags_version=self._flags.held.version,
             vitals=vitals,
         )
 

@@ -13,6 +13,7 @@ import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health  # type: ignore[attr-defined]  # its stubs end before it
 
+from cells.app.flag_watch import FlagWatch, recall
 from cells.app.heartbeat import Heartbeat
 from cells.app.load import Load
 from cells.app.load_reports import LoadReports
@@ -25,6 +26,7 @@ from cells.runtime.ingress import Ingress
 from cells.runtime.jobs import DueWork, Errands, Followers
 from cells.runtime.log import Tenants, WorkspaceLog
 from cells.runtime.tenancy import Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
+from cells.runtime.tenancy.flags import KeptFlags
 from cells.runtime.transfer import (
     TENANCY_TOPIC,
     AttachmentService,
@@ -41,6 +43,7 @@ from cells.runtime.workload import Workload
 from chassis.backoff import Backoff
 from chassis.clock import Clock, SystemClock
 from chassis.errors import SettingsError
+from chassis.flags import Switchboard
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from protos.cell.v1 import attachments_pb2_grpc, cell_pb2_grpc, transfer_pb2_grpc
@@ -63,6 +66,7 @@ class Parts:
     workload: Workload
     process_id: str
     ephemerals: Ephemerals
+    flags: Switchboard
 
     @property
     def tenants(self) -> Tenants:
@@ -73,12 +77,12 @@ class StoppedWaiting(Exception):
     pass
 
 
-async def serve(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle) -> None:
-    """Until told to stop; then take nothing new, finish what there is, close."""
+async def serve(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle, flags: Switchboard | None = None) -> None:
+    """Until told to stop; then take nothing new, finish what there is, close. `flags`: what the workload looks at, and is kept current."""
     with contextlib.suppress(StoppedWaiting):
         async with (
             serving_health(lifecycle, settings.health.host, settings.health.port),
-            opened(settings, make_workload, lifecycle) as parts,
+            opened(settings, make_workload, lifecycle, flags or Switchboard(settings.name)) as parts,
             doors(parts) as (ingress, heartbeat),
         ):
             lifecycle.ready()
@@ -96,7 +100,7 @@ async def _drain(parts: Parts, ingress: Ingress, heartbeat: Heartbeat | None) ->
 
 
 @asynccontextmanager
-async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle) -> AsyncIterator[Parts]:
+async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle: Lifecycle, flags: Switchboard) -> AsyncIterator[Parts]:
     """Everything but the doors; yields once the cell's workspaces are known, for until then every answer would be wrong."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -111,6 +115,7 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
         if bus is not None:
             bus.subscribe(TENANCY_TOPIC, lambda _: table.wake())
         await _database_answers(database, table, lifecycle)
+        await recall(flags, KeptFlags(database))
         await stack.enter_async_context(table.watching())
         workload = make_workload(clock, Claims(bus, clock), Remembered(bus), Shared(bus, clock))
         if workload.lifespan is not None:
@@ -121,7 +126,7 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
             await stack.enter_async_context(_running(Errands(workload.errands, Tenants(table, database, log), clock).run()))
             await stack.enter_async_context(_running(Followers(workload.followers, Tenants(table, database, log)).run()))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
-        yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus))
+        yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus), flags)
 
 
 @asynccontextmanager
@@ -212,11 +217,14 @@ async def _heartbeat(
         clock=parts.clock,
         notices=parts.workload.notices,
         vitals=vitals,
+        flags=parts.flags,
     )
     line = channel(str(settings.control_plane), credential, settings.tls)
     stack.push_async_callback(line.close, None)
     heartbeat = Heartbeat(line, load.compose)
     await stack.enter_async_context(heartbeat.beating())
+    watch = FlagWatch(line, parts.flags, KeptFlags(parts.database), settings.name, parts.process_id, heartbeat.soon)
+    await stack.enter_async_context(watch.watching())
     await _report_loads(parts, gateway, line, stack)
     return heartbeat
 

@@ -35,6 +35,7 @@ from cells.chat.slack.rtm import Once, RtmSessions
 from cells.chat.slack.signin_page import SigninPage
 from cells.runtime.workload import Workload
 from chassis.clock import Clock
+from chassis.flags import Switchboard
 from chassis.mail import Mailer
 
 MONTHS_AHEAD = 12
@@ -52,6 +53,7 @@ def chat(
     mailer: Mailer | None = None,
     public_url: str = PUBLIC_URL,
     tell_addresses: Tell | None = None,
+    flags: Switchboard | None = None,
 ) -> Workload:
     """`once` makes sockets' tickets good for one use across the cell's processes (`cells.runtime.bus.Claims`);
     `remembered` spares the counting of a sidebar that was counted a moment ago (`cells.runtime.bus.Remembered`).
@@ -59,17 +61,23 @@ def chat(
     process limits calls for itself. `rate_limits` is how many times what the tiers allow is let through; 0: everything is.
     `search` says which engines find what was said in `cell`. `files` says where files lie.
     `mailer` takes letters to people, with links that begin with `public_url`; without it none is sent. `tell_addresses`
-    hears whose addresses are in a workspace.
+    hears whose addresses are in a workspace. `flags` is what operators switch off; without it everything is on.
     """
-    bearers, presences = Bearers(clock), Presences(clock, shared)
+    flags = flags or Switchboard()
+    bearers, presences = Bearers(clock), Presences(clock, shared, flags)
     limits = Limits(clock, rate_limits, shared) if rate_limits else None
-    kept = filing(files or FileSettings(), clock)
+    kept = filing(files or FileSettings(), clock, flags)
     searching = search_of(search or SearchSettings(), cell, clock)
     guard = Guard(clock)
     watching = guard if rate_limits else None
     people = People(bearers, public_url=public_url) if mailer is None else People(bearers, mailer, public_url)
     api = Dispatch(
-        all_methods(remembered, presences, kept.intake, watching, people, searching.library), bearers, clock, limits, presences.on_call
+        all_methods(remembered, presences, kept.intake, watching, people, searching.library),
+        bearers,
+        clock,
+        limits,
+        presences.on_call,
+        flags,
     )
 
     @asynccontextmanager
@@ -84,11 +92,11 @@ def chat(
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=GraphQL(PhotoDoor(SigninPage(Archives(kept.before(api, bearers.require)))), bearers.require, presences, clock),
+        app=GraphQL(PhotoDoor(SigninPage(Archives(kept.before(api, bearers.require)))), bearers.require, presences, clock, flags),
         commands={**commands(bearers, guard), **people_commands(people, clock), **searching.commands},
         admit=admit_workspace,
-        exchanges=exchanges(kept.intake),
-        sessions=RtmSessions(clock, once, presences, watching),
+        exchanges=exchanges(kept.intake, flags),
+        sessions=RtmSessions(clock, once, presences, watching, flags),
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},

@@ -29,6 +29,7 @@ from control_plane.serving.commands import Commands
 from control_plane.serving.directory import DirectoryService
 from control_plane.serving.doctor import Doctor
 from control_plane.serving.finding import WorkspaceFinder
+from control_plane.serving.flags import FlagDesk
 from control_plane.serving.follow import Follower
 from control_plane.serving.lifecycle import WorkspaceLifecycle
 from control_plane.serving.reconcile import Reconciler
@@ -68,6 +69,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             cell_creation=cell_creation,
             cell_ending=CellEnding(registry, provisioner, drainer),
             moves=desk,
+            flags=FlagDesk(registry, acknowledgements),
             on_move=controller.wake,
             public_url=settings.public_url,
             version=version("waggle"),
@@ -99,7 +101,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
 async def _register(grpc_server: grpc.aio.Server, registry: Registry, directory: DirectoryService, admin: AdminService) -> None:
     admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
     directory_pb2_grpc.add_DirectoryServicer_to_server(directory, grpc_server)
-    directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry, admin.notices), grpc_server)
+    directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry, admin.notices, admin.view), grpc_server)
     healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)

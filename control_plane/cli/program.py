@@ -7,6 +7,7 @@ from control_plane.cli.audits import audits
 from control_plane.cli.cells import cells
 from control_plane.cli.contents import messages, plans
 from control_plane.cli.exchanges import workspaces
+from control_plane.cli.flags import flags
 from control_plane.cli.health import doctor, status
 from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
@@ -35,4 +36,5 @@ def program() -> typer.Typer:
     app.add_typer(plans, name="plan")
     app.add_typer(searches, name="search")
     app.add_typer(audits, name="audit")
+    app.add_typer(flags, name="flag")
     return app

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from chassis.flags import FlagSet
 from chassis.identity import CellName, ProcessId, WorkspaceId
 from control_plane.registry.states import CellState, WorkspaceState
 from control_plane.registry.vital_signs import Vitals, VitalSigns, summed
@@ -45,6 +46,8 @@ class Process:
     database_bytes: int = 0
     vitals: Vitals | None = None
     """None: it does not tell."""
+    flags_version: int = 0
+    """Of the flags that it obeys."""
 
     @property
     def healthy(self) -> bool:
@@ -120,6 +123,8 @@ class Changes:
     version: int
     routes: tuple[Route, ...]
     cells: tuple[CellEntry, ...]
+    flags: FlagSet | None = None
+    """All of them, where one changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,7 @@ class Heartbeat:
     database_bytes: int
     draining: bool
     vitals: Vitals | None = None
+    flags_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ def _load(beat: Heartbeat) -> dict[str, Any]:
         "messages_per_s": beat.messages_per_s,
         "database_bytes": beat.database_bytes,
         "heartbeat_at": func.clock_timestamp(),
+        "flags_version": beat.flags_version,
         **_vitals(beat.vitals),
     }
 

@@ -26,6 +26,7 @@ directory = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),  # always 1: the row that every change to a route locks
     Column("registry_id", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("flags_version", BigInteger, nullable=False, server_default="0"),  # the directory's, when a flag last changed
 )
 
 cells = Table(
@@ -63,6 +64,7 @@ cell_processes = Table(
     Column("ready", Boolean),
     Column("replication_lag_bytes", BigInteger),
     Column("wal_retained_bytes", BigInteger),
+    Column("flags_version", BigInteger, nullable=False, server_default="0"),  # of the flags that it obeys
 )
 
 workspaces = Table(
@@ -121,6 +123,18 @@ routers = Table(
     Column("address", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False),
+)
+
+flags = Table(
+    "flags",
+    registry_metadata,
+    Column("name", Text, primary_key=True),
+    Column("cell", Text, primary_key=True),
+    Column("workspace_id", Text, primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 admin_tokens = Table(

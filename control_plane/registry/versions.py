@@ -6,10 +6,11 @@ from typing import Any
 from sqlalchemy import Row, and_, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from chassis.flags import FlagSet, Word
 from chassis.identity import CellName, ProcessId, WorkspaceId
 from control_plane.registry.facts import CellEntry, Changes, Route
 from control_plane.registry.states import CellState, WorkspaceState, route_state
-from control_plane.registry.tables import cell_processes, cells, directory, workspaces
+from control_plane.registry.tables import cell_processes, cells, directory, flags, workspaces
 
 CHANNEL = "waggle_directory"
 """What replicas LISTEN on; the payload is the new version."""
@@ -35,7 +36,7 @@ class DirectoryRows:
     async def changes_since(self, version: int) -> Changes:
         """Everything changed after `version`, from one snapshot of the database; 0 gives all there is."""
         async with self._engine.begin() as connection:
-            head = (await connection.execute(select(directory.c.registry_id, directory.c.version))).one()
+            head = (await connection.execute(select(directory.c.registry_id, directory.c.version, directory.c.flags_version))).one()
             if head.version == version:
                 return Changes(head.registry_id, head.version, (), ())
             routes: list[Route] = []
@@ -43,7 +44,20 @@ class DirectoryRows:
             async for page in rows.partitions():
                 routes.extend(map(_route, page))
             touched = await connection.execute(_cells_after(version))
-            return Changes(head.registry_id, head.version, tuple(routes), _entries(touched.all()))
+            entries = _entries(touched.all())
+            changed = version == 0 or head.flags_version > version
+            flags = await read_flags(connection, head.registry_id, head.flags_version) if changed else None
+            return Changes(head.registry_id, head.version, tuple(routes), entries, flags)
+
+
+async def read_flags(connection: AsyncConnection, registry_id: str, version: int) -> FlagSet:
+    rows = await connection.execute(select(flags).order_by(flags.c.name, flags.c.cell, flags.c.workspace_id))
+    return FlagSet(registry_id, version, tuple(map(word_of, rows)))
+
+
+def word_of(row: Any) -> Word:
+    """Of a row of `flags`."""
+    return Word(row.name, row.is_on, row.cell, row.workspace_id)
 
 
 def _routes_after(version: int) -> Any:

@@ -14,6 +14,8 @@ from control_plane.serving.cell_creation import CellCreation
 from control_plane.serving.cell_ending import CellEnding
 from control_plane.serving.commands import Commands
 from control_plane.serving.doctor import Doctor, verdict
+from control_plane.serving.flag_shapes import known_flag_shape, reach_shape, setting_shape
+from control_plane.serving.flags import FlagDesk
 from control_plane.serving.lifecycle import Order, WorkspaceLifecycle
 from control_plane.serving.notices import Notices
 from control_plane.serving.refusals import InvalidRequest
@@ -41,6 +43,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     cell_creation: CellCreation
     cell_ending: CellEnding
     moves: Desk
+    flags: FlagDesk
     on_move: Callable[[], None]
     public_url: str
     version: str
@@ -152,6 +155,32 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             entries = await self.registry.audit.latest(_limit(request.limit))
             return admin_pb2.ListAuditReply(entries=[audit_shape(entry) for entry in entries])
 
+    async def SetFlag(self, request: admin_pb2.SetFlagRequest, context: Context) -> admin_pb2.FlagReply:
+        async with self.auditor.action(context, "flag.set", _asked(request, "on" if request.on else "off")) as made:
+            word = await self.flags.word(request.name, request.scope.cell, request.scope.workspace, on=request.on)
+            actor = await self.auditor.callers.actor(context)
+            reach = await self.flags.set(word, request.reason, actor)
+            made.append(f"version {reach.version}")
+            return admin_pb2.FlagReply(setting=setting_shape(await self.flags.shown(word, request.reason, actor)), reach=reach_shape(reach))
+
+    async def ClearFlag(self, request: admin_pb2.ClearFlagRequest, context: Context) -> admin_pb2.FlagReply:
+        async with self.auditor.action(context, "flag.clear", _asked(request, "cleared")) as made:
+            word = await self.flags.word(request.name, request.scope.cell, request.scope.workspace, on=True)
+            actor = await self.auditor.callers.actor(context)
+            reach = await self.flags.clear(word)
+            made.append(f"version {reach.version}")
+            return admin_pb2.FlagReply(setting=setting_shape(await self.flags.shown(word, request.reason, actor)), reach=reach_shape(reach))
+
+    async def ListFlags(self, request: admin_pb2.ListFlagsRequest, context: Context) -> admin_pb2.ListFlagsReply:
+        async with answering(context, "flag.list"):
+            rows = await self.registry.flags.list()
+            effects = await self.flags.effects(request.scope.cell, request.scope.workspace, rows)
+            return admin_pb2.ListFlagsReply(
+                known=[known_flag_shape(flag, effect) for flag, effect in effects],
+                settings=map(setting_shape, rows),
+                reach=reach_shape(await self.flags.reach()),
+            )
+
     async def PlanMove(self, request: admin_pb2.PlanMoveRequest, context: Context) -> admin_pb2.MovePlan:
         async with answering(context, "move.plan"):
             return plan_shape(await self.moves.plan(request.workspace[:REFERENCE_CHARACTERS_MAX], request.cell[:REFERENCE_CHARACTERS_MAX]))
@@ -198,6 +227,13 @@ def _reference(request: admin_pb2.WorkspaceRef) -> str:
     if not request.workspace or len(request.workspace) > REFERENCE_CHARACTERS_MAX:
         raise InvalidRequest(f"a workspace is named by its id or name, 1 to {REFERENCE_CHARACTERS_MAX} characters")
     return request.workspace
+
+
+def _asked(request: admin_pb2.SetFlagRequest | admin_pb2.ClearFlagRequest, verb: str) -> str:
+    scope = request.scope
+    place = f"workspace {scope.workspace}" if scope.workspace else f"cell {scope.cell}" if scope.cell else "everything"
+    why = f"; why: {request.reason}" if request.reason else ""
+    return f"{request.name} {verb} for {place}{why}"
 
 
 def _limit(asked: int) -> int:

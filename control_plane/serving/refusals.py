@@ -6,7 +6,16 @@ from chassis.errors import WaggleError
 from control_plane.moves import MoveRefused
 from control_plane.placement import PlacementRefused
 from control_plane.provision.errors import ProvisionError
-from control_plane.registry import CellUnknown, Conflict, MoveUnknown, NameTaken, TransitionRefused, WorkspaceUnknown
+from control_plane.registry import (
+    CellUnknown,
+    Conflict,
+    FlagUnset,
+    MoveUnknown,
+    NameTaken,
+    TooManyFlags,
+    TransitionRefused,
+    WorkspaceUnknown,
+)
 
 
 class InvalidRequest(WaggleError):
@@ -42,6 +51,8 @@ _STATUSES: tuple[tuple[type[WaggleError], grpc.StatusCode], ...] = (
     (CellUnknown, grpc.StatusCode.NOT_FOUND),
     (MoveUnknown, grpc.StatusCode.NOT_FOUND),
     (MoveRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (FlagUnset, grpc.StatusCode.NOT_FOUND),
+    (TooManyFlags, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (TransitionRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (Conflict, grpc.StatusCode.ABORTED),
     (PlacementRefused, grpc.StatusCode.RESOURCE_EXHAUSTED),

@@ -1,6 +1,7 @@
 """Registration: cell processes say that they live and how busy they are."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -15,6 +16,7 @@ from control_plane.serving.load_reports import reports_of
 from control_plane.serving.names import check_cell_name
 from control_plane.serving.notices import Notices
 from control_plane.serving.refusals import InvalidRequest
+from control_plane.serving.view import DirectoryView
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
 
 INTERVAL_MS = 2_000
@@ -31,8 +33,8 @@ log = structlog.get_logger("control_plane.registration")
 
 
 class RegistrationService(directory_pb2_grpc.RegistrationServicer):
-    def __init__(self, registry: Registry, notices: Notices | None = None) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, notices: Notices | None = None, view: DirectoryView | None = None) -> None:
+        self._registry, self._view = registry, view or DirectoryView()
         self._notices = notices or Notices()
         self.load_interval_ms = LOAD_INTERVAL_MS
 
@@ -54,6 +56,19 @@ class RegistrationService(directory_pb2_grpc.RegistrationServicer):
         if changed:
             log.info("cell_process_changed", cell=beat.cell, process=beat.process_id, address=beat.address, draining=beat.draining)
         return directory_pb2.HeartbeatReply(interval_ms=INTERVAL_MS)
+
+    async def Flags(
+        self, request: directory_pb2.FlagsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[directory_pb2.FlagSet]:
+        check_cell_name(request.cell)
+        log.info("cell_process_follows_flags", cell=request.cell, process=request.process_id, held=request.version)
+        held = (request.registry_id, request.version)
+        while not context.done():
+            seen, flags = self._view.version, self._view.flags
+            if seen and (flags.registry_id, flags.version) != held:
+                yield flags
+                held = (flags.registry_id, flags.version)
+            await self._view.wait_beyond(seen)
 
     async def ReportAddresses(
         self, request: directory_pb2.ReportAddressesRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -108,6 +123,7 @@ def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:
         database_bytes=min(load.database_bytes, BIG_MAX),
         draining=request.draining,
         vitals=_vitals(request.vitals) if request.HasField("vitals") else None,
+        flags_version=min(request.flags_version, BIG_MAX),
     )
 
 

@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from prometheus_client import Gauge
 
+from chassis.flags import FlagSet
 from control_plane.registry import CellEntry, Changes, Route
 from protos.directory.v1 import directory_pb2
 
@@ -27,9 +28,10 @@ class Difference:
     snapshot: bool
     routes: list[directory_pb2.Route]
     cells: list[directory_pb2.Cell]
+    flags: directory_pb2.FlagSet | None = None
 
     def chunks(self) -> Iterator[directory_pb2.RouteChanges]:
-        """At most 5,000 routes each; cells in the first. Until the last one a delta speaks of the version held before."""
+        """At most 5,000 routes each; cells and flags in the first. Until the last one a delta speaks of the version held before."""
         starts = range(0, max(1, len(self.routes)), ROUTES_PER_CHUNK)
         for start in starts:
             last = start == starts[-1]
@@ -40,6 +42,7 @@ class Difference:
                 last=last,
                 routes=self.routes[start : start + ROUTES_PER_CHUNK],
                 cells=self.cells if start == 0 else (),
+                flags=self.flags if start == 0 else None,
             )
 
 
@@ -53,6 +56,7 @@ class DirectoryView:
         self._routes: dict[str, tuple[int, directory_pb2.Route]] = {}
         self._cells: dict[str, tuple[int, directory_pb2.Cell]] = {}
         self._names: dict[str, str] = {}
+        self.flags = directory_pb2.FlagSet()
         self._changed = asyncio.Event()
 
     async def take(self, changes: Changes) -> None:
@@ -77,6 +81,8 @@ class DirectoryView:
             self._names[route.subdomain] = route.workspace_id
         for cell in changes.cells:
             self._cells[cell.name] = (cell.version, _cell(cell))
+        if changes.flags is not None:
+            self.flags = _flags(changes.flags)
         self.registry_id, self.version = changes.registry_id, changes.version
         VERSION.set(self.version)
         ROUTES.set(len(self._routes))
@@ -87,11 +93,12 @@ class DirectoryView:
         """From what a router holds to what is; a snapshot when its version is none of this registry's."""
         if registry_id != self.registry_id or not 0 < held <= self.version:
             routes = [route for _, route in self._routes.values() if route.state != "gone"]
-            return Difference(self.registry_id, 0, self.version, True, routes, [cell for _, cell in self._cells.values()])
+            return Difference(self.registry_id, 0, self.version, True, routes, [cell for _, cell in self._cells.values()], self.flags)
         newer = takewhile(lambda entry: entry[0] > held, reversed(self._routes.values()))
         routes = [route for _, route in newer]
         routes.reverse()
-        return Difference(self.registry_id, held, self.version, False, routes, [cell for at, cell in self._cells.values() if at > held])
+        cells = [cell for at, cell in self._cells.values() if at > held]
+        return Difference(self.registry_id, held, self.version, False, routes, cells, self.flags if self.flags.version > held else None)
 
     async def wait_beyond(self, version: int) -> None:
         while self.version <= version:
@@ -105,6 +112,11 @@ class DirectoryView:
     @property
     def loaded(self) -> bool:
         return self.version > 0
+
+
+def _flags(held: FlagSet) -> directory_pb2.FlagSet:
+    flags = [directory_pb2.Flag(name=word.name, cell=word.cell, workspace_id=word.workspace_id, on=word.on) for word in held.words]
+    return directory_pb2.FlagSet(registry_id=held.registry_id, version=held.version, flags=flags)
 
 
 def _route(route: Route) -> directory_pb2.Route:

@@ -64,7 +64,7 @@ def load_routes(table: RouteTable, router: RouterSettings) -> bool:
 
 def edge_app(router: RouterSettings, table: RouteTable, control: grpc.aio.Channel, forwarder: Forwarder) -> EdgeApp:
     clock = SystemClock()
-    finder = Finder(Resolver(table, control, clock), router.edge.domain)
+    finder = Finder(Resolver(table, control, clock), router.edge.domain, table.flags)
     limits = Limits(clock, address=router.limits.address, loopback=router.limits.loopback, workspace=router.limits.workspace)
     return EdgeApp(finder=finder, forwarder=forwarder, limits=limits, http=router.edge.http, sockets=router.edge.sockets)
 

@@ -1,5 +1,6 @@
 """From what a request says of its workspace to a route, or to the answer that says why there is none."""
 
+from chassis.flags import Flag, Switchboard
 from router.edge import answers
 from router.edge.answers import Answer
 from router.edge.head import Head
@@ -14,9 +15,10 @@ OF_APPS = (b"/api/oauth.", b"/api/openid.")
 
 
 class Finder:
-    def __init__(self, resolver: Resolver, domain: str) -> None:
+    def __init__(self, resolver: Resolver, domain: str, flags: Switchboard | None = None) -> None:
         self._resolver = resolver
         self._domain = domain
+        self._flags = flags or Switchboard()
 
     def address(self, head: Head) -> Address:
         return address_of(head.path, head.get(b"host"), self._domain)
@@ -36,6 +38,8 @@ class Finder:
 
     async def find_workspaces(self, email: str) -> Answer:
         """The same for every address; what is known of it goes there by mail."""
+        if self._flags.off(Flag.FINDER):
+            return answers.SWITCHED_OFF
         try:
             await self._resolver.find_workspaces(email)
         except DirectoryUnavailable:

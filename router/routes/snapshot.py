@@ -19,6 +19,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
+from chassis.flags import NOTHING_SAID, FlagSet
 from router.routes.table import CellEntry, Route, RouteChange, RouteTable
 
 MAGIC = b"waggle-routes 1 "
@@ -40,6 +41,7 @@ class Facts:
     version: int
     cells: tuple[CellEntry, ...]
     routes: int
+    flags: FlagSet = NOTHING_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,14 @@ class Snapshot:
     version: int
     cells: tuple[CellEntry, ...]
     routes: tuple[Route, ...]
+    flags: FlagSet = NOTHING_SAID
 
     @classmethod
     def of(cls, table: RouteTable) -> "Snapshot":
-        return cls(table.registry_id, table.version, table.cells(), tuple(table.routes()))
+        return cls(table.registry_id, table.version, table.cells(), tuple(table.routes()), table.flags.held)
 
     def put_into(self, table: RouteTable) -> None:
+        table.take_flags(self.flags)
         table.replace(self.registry_id, self.version, self.routes, self.cells)
 
 
@@ -77,12 +81,12 @@ def decode(data: bytes) -> Snapshot:
         raise SnapshotRefused(f"unreadable part: {error}") from error
     if len(routes) != facts.routes:
         raise SnapshotRefused(f"{len(routes)} routes of {facts.routes}")
-    return Snapshot(facts.registry_id, facts.version, facts.cells, routes)
+    return Snapshot(facts.registry_id, facts.version, facts.cells, routes, facts.flags)
 
 
 def _parts(snapshot: Snapshot) -> Iterator[bytes]:
     # Small parts, so that a thread that encodes 100,000 routes lets the event loop in between.
-    yield msgspec.msgpack.encode(Facts(snapshot.registry_id, snapshot.version, snapshot.cells, len(snapshot.routes)))
+    yield msgspec.msgpack.encode(Facts(snapshot.registry_id, snapshot.version, snapshot.cells, len(snapshot.routes), snapshot.flags))
     for start in range(0, len(snapshot.routes), ROUTES_PER_PART):
         yield msgspec.msgpack.encode(snapshot.routes[start : start + ROUTES_PER_PART])
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from chassis.flags import FlagSet, Switchboard
 from chassis.identity import CellName, WorkspaceId
 
 
@@ -52,6 +53,8 @@ class RouteTable:
         self._routes: dict[WorkspaceId, Route] = {}
         self._subdomains: dict[str, WorkspaceId] = {}
         self._cells: dict[CellName, CellEntry] = {}
+        self.flags = Switchboard()
+        """What operators switched off, of that which is the edge's."""
         self._listeners: list[Listener] = []
 
     def __len__(self) -> int:
@@ -107,6 +110,12 @@ class RouteTable:
         """One route from outside the stream of versions (Resolve)."""
         self.apply(0, (route,), ())
 
+    def take_flags(self, held: FlagSet) -> None:
+        """All of them, in place of those held; listeners hear of it, so that it is kept on disk."""
+        if held != self.flags.held:
+            self.flags.take(held)
+            self._tell(RouteChange(frozenset(), frozenset()))
+
     def learn(self, workspace_id: WorkspaceId, cell: CellName, epoch: int) -> bool:
         """A cell said that the workspace is at `cell` since `epoch`; believed only when that is newer than what is held."""
         held = self._routes.get(workspace_id)
@@ -135,7 +144,9 @@ class RouteTable:
     def _announce(self, workspaces: set[WorkspaceId], cells: set[CellName]) -> None:
         if not (workspaces or cells):
             return
-        change = RouteChange(frozenset(workspaces), frozenset(cells))
+        self._tell(RouteChange(frozenset(workspaces), frozenset(cells)))
+
+    def _tell(self, change: RouteChange) -> None:
         for listener in tuple(self._listeners):
             listener(change)
 

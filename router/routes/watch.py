@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from chassis.backoff import Backoff
+from chassis.flags import FLAGS_MAX, FlagSet, Word
 from chassis.identity import CellName
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
 from router.routes.resolve import route_of
@@ -86,6 +87,8 @@ class DirectoryWatch:
     async def _follow(self, call: WatchCall) -> None:
         pending: _Pending | None = None
         async for changes in call:
+            if changes.HasField("flags"):
+                self._table.take_flags(flags_of(changes.flags))
             if changes.snapshot:
                 pending = await self._on_chunk(call, pending or _Pending(), changes)
             elif changes.registry_id != self._table.registry_id:
@@ -114,6 +117,11 @@ class DirectoryWatch:
         ROUTE_VERSION.set(self._table.version)
         ROUTES.set(len(self._table))
         await call.write(directory_pb2.WatchRequest(router_id=self._router_id, version=self._table.version))
+
+
+def flags_of(wire: directory_pb2.FlagSet) -> FlagSet:
+    words = tuple(Word(flag.name, flag.on, flag.cell, flag.workspace_id) for flag in wire.flags[:FLAGS_MAX])
+    return FlagSet(wire.registry_id, wire.version, words)
 
 
 def cell_of(wire: directory_pb2.Cell) -> CellEntry:

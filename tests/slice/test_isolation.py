@@ -22,7 +22,8 @@ FROM pg_class c
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
   AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped)
 """
-PLATFORM_TABLES = {"alembic_version"}
+PLATFORM_TABLES = {"alembic_version": {"SELECT"}, "flags": {"SELECT", "INSERT", "UPDATE"}}
+"""Of the cell, not of a workspace, and what the application may do with them."""
 EVERY_TABLE = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
 RIGHTS = """
 SELECT table_name, privilege_type FROM information_schema.role_table_grants
@@ -113,7 +114,7 @@ async def test_every_tenant_table_is_protected(cell_database: FreshDatabase) -> 
     without_policy = {row["relname"] for row in rows if not row["policies"] and not row["relispartition"]}
     assert (unprotected, misplaced, without_policy) == (set(), set(), set())
     everything = {row["relname"] for row in await execute(cell_database.owner_url, EVERY_TABLE)}
-    assert everything - {row["relname"] for row in rows} == PLATFORM_TABLES
+    assert everything - {row["relname"] for row in rows} == set(PLATFORM_TABLES)
     assert set(runtime_metadata.tables) - everything == set() and tables.log.name in everything
 
 
@@ -122,7 +123,8 @@ async def test_the_application_has_no_more_rights_than_it_needs(cell_database: F
     partitions = {row["relname"] for row in await execute(cell_database.owner_url, KEYS) if row["relispartition"]}
     assert {right for _, right in rights} <= {"SELECT", "INSERT", "UPDATE", "DELETE"}
     assert {table for table, _ in rights} & partitions == set()
-    assert {right for table, right in rights if table in PLATFORM_TABLES} == {"SELECT"}
+    for name, allowed in PLATFORM_TABLES.items():
+        assert {right for table, right in rights if table == name} == allowed
     assert {right for table, right in rights if table == "log"} == {"SELECT", "INSERT"}
 
 

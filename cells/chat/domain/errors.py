@@ -13,3 +13,9 @@ class DomainError(WaggleError):
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or self.code)
         self.detail = detail
+
+
+class SwitchedOff(DomainError):
+    """An operator has switched this off for now."""
+
+    code = "service_unavailable"

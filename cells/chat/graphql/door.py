@@ -19,7 +19,7 @@ from graphql import (
 )
 from graphql.execution import execute
 
-from cells.chat.domain.errors import DomainError
+from cells.chat.domain.errors import DomainError, SwitchedOff
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.tokens.errors import AccountInactive, InvalidAuth, MissingScope, NotAuthed, TokenExpired, TokenRevoked
 from cells.chat.domain.tokens.repository import Bearer
@@ -33,6 +33,7 @@ from cells.chat.slack.errors import BodyTooLarge
 from cells.runtime.workload import TENANT_KEY, ASGIApp, Receive, Scope, Send, Tenant
 from chassis.clock import Clock
 from chassis.errors import WaggleError
+from chassis.flags import Flag, Switchboard
 
 PATH = "/graphql"
 QUERY_LENGTH_MAX = 32_768
@@ -62,6 +63,7 @@ class GraphQL:
     require: Require
     presences: Presences
     clock: Clock
+    flags: Switchboard = field(default_factory=Switchboard)
     _documents: OrderedDict[str, DocumentNode] = field(default_factory=OrderedDict)
     """Read and checked against the schema; clients ask the same few again and again."""
 
@@ -73,6 +75,8 @@ class GraphQL:
             status, answer = await self._answer(scope, receive)
         except BodyTooLarge as error:
             status, answer = 413, {"errors": [_face(error)]}
+        except SwitchedOff as error:
+            status, answer = 200, {"errors": [_face(error)]}
         except DomainError as error:
             status, answer = 401 if isinstance(error, _UNAUTHORIZED) else 400, {"errors": [_face(error)]}
         except ClientGone:
@@ -84,10 +88,14 @@ class GraphQL:
             return 405, {"errors": [{"message": "GraphQL is asked with GET or POST", "extensions": {"code": "invalid_http_method"}}]}
         body = await read_body(receive)
         tenant: Tenant = scope[TENANT_KEY]
+        if self.flags.off(Flag.GRAPHQL, tenant.scope.workspace_id):
+            raise SwitchedOff
         token = _token(scope)
         if not token:
             raise NotAuthed
         bearer = await self.require(tenant, token)
+        if bearer.app_id and self.flags.off(Flag.APPS, tenant.scope.workspace_id):
+            raise SwitchedOff
         asked = _asked(scope, body)
         document = self._document(asked.query)
         operation = get_operation_ast(document, asked.operation)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from cells.chat.domain.abuse.errors import SlowDown
-from cells.chat.domain.errors import DomainError
+from cells.chat.domain.errors import DomainError, SwitchedOff
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.signin.errors import TooManyAttempts
 from cells.chat.domain.tokens.errors import MissingScope, NotAuthed
@@ -26,6 +26,7 @@ from cells.chat.slack.registry import Method
 from cells.chat.slack.tiers import EACH_PLACE
 from cells.runtime.workload import TENANT_KEY, Receive, Scope, Send, Tenant
 from chassis.clock import Clock
+from chassis.flags import Flag, Switchboard
 from chassis.identity import UserId
 
 PREFIX = "/api/"
@@ -44,13 +45,20 @@ class Dispatch:
     """Without `limits` anyone may call as often as they like."""
 
     def __init__(
-        self, methods: Mapping[str, Method], bearers: Bearers, clock: Clock, limits: Limits | None = None, on_call: OnCall | None = None
+        self,
+        methods: Mapping[str, Method],
+        bearers: Bearers,
+        clock: Clock,
+        limits: Limits | None = None,
+        on_call: OnCall | None = None,
+        flags: Switchboard | None = None,
     ) -> None:
         self._methods = methods
         self._bearers = bearers
         self._clock = clock
         self._limits = limits
         self._on_call = on_call
+        self._flags = flags or Switchboard()
         self._listing = _encode(listing_of(methods))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,17 +86,20 @@ class Dispatch:
 
     async def _answer(self, exchange: "_Exchange", scope: Scope, receive: Receive) -> Answer:
         headers = _headers_of(scope["headers"])
+        method = exchange.method = self._methods.get(exchange.name)
+        tenant: Tenant = scope[TENANT_KEY]
+        if method is not None and method.flag is not None and self._flags.off(method.flag, tenant.scope.workspace_id):
+            raise method.off  # its body may be what is too much
         body = await read_body(receive)
-        method = self._methods.get(exchange.name)
         if method is None:
             exchange.echo = {"req_method": exchange.name}
             raise UnknownMethod
-        exchange.method = method
         given = arguments_of(scope.get("query_string", b""), headers.get(b"content-type", ""), body, method.content_types)
-        tenant: Tenant = scope[TENANT_KEY]
         token = _token_of(headers, given)
         if method.needs_token:
             exchange.bearer = await self._require_bearer(tenant, token)
+            if exchange.bearer.app_id and self._flags.off(Flag.APPS, tenant.scope.workspace_id):
+                raise SwitchedOff
             if self._limits is not None:
                 _count(self._limits, tenant, exchange.bearer, method, given)
             _check_scopes(exchange.bearer, method)

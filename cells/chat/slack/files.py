@@ -44,6 +44,7 @@ from cells.chat.slack.destinations import destination
 from cells.chat.slack.drafts import checked_blocks
 from cells.chat.slack.errors import InvalidArguments
 from cells.chat.slack.registry import FORM, MULTIPART, Method, Tier
+from chassis.flags import Flag
 from chassis.identity import ChannelId
 
 CHANNELS_MAX = 100
@@ -295,6 +296,7 @@ _BLOCKS = (InvalidBlocks, InvalidBlocksFormat, BlocksTooLong)
 _WRITE, _READ = ("files:write",), ("files:read",)
 _FORMS = (FORM, MULTIPART)
 _SEES = (FileNotFound, FileDeleted)
+_OFF: Any = {"flag": Flag.FILES, "off": UploadsDisabled}
 
 
 def methods(intake: Intake) -> tuple[Method, ...]:
@@ -302,9 +304,9 @@ def methods(intake: Intake) -> tuple[Method, ...]:
     complete_errors = (FileNotFound, FileUpdateFailed, *_BLOCKS, *_SHARES)
     upload_errors = (UploadsDisabled, NoFileData, PostContentsTooLarge, StorageLimitExceeded, *_SHARES)
     return (
-        Method("files.getUploadURLExternal", files.get_upload_url, Tier.FOUR, UrlArguments, _WRITE, _OPENS),
-        Method("files.completeUploadExternal", files.complete_upload, Tier.FOUR, CompleteArguments, _WRITE, complete_errors),
-        Method("files.upload", files.upload, Tier.TWO, UploadArguments, _WRITE, upload_errors),
+        Method("files.getUploadURLExternal", files.get_upload_url, Tier.FOUR, UrlArguments, _WRITE, _OPENS, **_OFF),
+        Method("files.completeUploadExternal", files.complete_upload, Tier.FOUR, CompleteArguments, _WRITE, complete_errors, **_OFF),
+        Method("files.upload", files.upload, Tier.TWO, UploadArguments, _WRITE, upload_errors, **_OFF),
         Method("files.info", info, Tier.FOUR, FileArguments, _READ, _SEES),
         Method("files.list", list_files, Tier.THREE, ListArguments, _READ, (UnknownType,)),
         Method("files.delete", delete, Tier.THREE, FileArguments, _WRITE, (*_SEES, CantDeleteFile)),

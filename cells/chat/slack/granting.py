@@ -33,6 +33,7 @@ from cells.chat.slack.letters import invitation_letter, page_of
 from cells.chat.slack.registry import Method, NoArguments, Tier
 from cells.chat.slack.securing import session_face
 from cells.runtime.log import Transaction
+from chassis.flags import Flag
 from chassis.identity import UserId
 from chassis.mail import Mailer
 
@@ -127,7 +128,7 @@ class Granting:
         )
         granting = (NotAnAdmin, InvalidScope, InvalidExpiry, UserNotFound, UserDisabled, CannotChangeOwner)
         return (
-            Method("admin.users.invite", self.invite, Tier.TWO, InviteArguments, WRITE, inviting),
+            Method("admin.users.invite", self.invite, Tier.TWO, InviteArguments, WRITE, inviting, flag=Flag.SIGN_UP),
             Method("admin.users.invitations.list", invitations, Tier.TWO, NoArguments, READ, (NotAnAdmin,)),
             Method(
                 "admin.users.invitations.revoke", revoke_invitation, Tier.TWO, InvitationArguments, WRITE, (NotAnAdmin, InvitationNotFound)

@@ -11,6 +11,7 @@ from cells.chat.domain.users.errors import UserNotFound
 from cells.chat.domain.users.service import require_user
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.registry import Method, NoArguments, Tier
+from chassis.flags import Flag
 
 
 class GetArguments(msgspec.Struct):
@@ -49,7 +50,7 @@ def methods(presences: Presences) -> Iterable[Method]:
         return {}
 
     return (
-        Method("users.getPresence", get, Tier.THREE, GetArguments, ("users:read",), (UserNotFound,)),
-        Method("users.setPresence", set_, Tier.TWO, SetArguments, ("users:write",), (InvalidPresence,)),
-        Method("users.setActive", set_active, Tier.TWO, NoArguments, ("users:write",)),
+        Method("users.getPresence", get, Tier.THREE, GetArguments, ("users:read",), (UserNotFound,), flag=Flag.PRESENCE),
+        Method("users.setPresence", set_, Tier.TWO, SetArguments, ("users:write",), (InvalidPresence,), flag=Flag.PRESENCE),
+        Method("users.setActive", set_active, Tier.TWO, NoArguments, ("users:write",), flag=Flag.PRESENCE),
     )

@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
-from cells.chat.domain.errors import DomainError
+from cells.chat.domain.errors import DomainError, SwitchedOff
 from cells.chat.slack.arguments import Reader
 from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.summaries import SUMMARIES
 from cells.chat.slack.tiers import ALLOWANCES, Allowance, Tier
+from chassis.flags import Flag
 
 __all__ = ["CONTENT_TYPES", "FORM", "JSON", "MULTIPART", "Method", "NoArguments", "Tier", "registry_of"]
 
@@ -38,6 +39,9 @@ class Method:
     needs_token: bool = True
     limited_by: str = ""
     """An argument that names a place (a channel): beside its tier, the method is limited for each of them."""
+    flag: Flag | None = None
+    """What an operator may switch off; the method then refuses with `off`, before anything else."""
+    off: type[DomainError] = SwitchedOff
     reader: Reader[Any] = field(init=False)
     accepted_scopes: bytes = field(init=False)
     allowance: Allowance = field(init=False)
@@ -46,6 +50,8 @@ class Method:
         object.__setattr__(self, "reader", Reader(self.arguments))
         object.__setattr__(self, "accepted_scopes", ",".join(self.scopes).encode())
         object.__setattr__(self, "allowance", ALLOWANCES[self.tier])
+        if self.flag is not None and self.off not in self.errors:
+            object.__setattr__(self, "errors", (*self.errors, self.off))
 
     @property
     def summary(self) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.events import JOINED, LEFT
-from cells.chat.domain.errors import DomainError
+from cells.chat.domain.errors import DomainError, SwitchedOff
 from cells.chat.domain.members.repository import Members
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.messages.service import checked_text
@@ -30,6 +30,7 @@ from cells.runtime.log import LoggedEvent
 from cells.runtime.tenancy import TenantScope
 from cells.runtime.workload import Admitted, Effect, Ending, Handshake, Refused, Regrouping, Tenant
 from chassis.clock import Clock
+from chassis.flags import Flag, Switchboard
 from chassis.identity import AppId, BotId, UserId
 
 _PATH = re.compile(r"/rtm/(?P<workspace>T[0-9A-Z]+)/(?P<ticket>[A-Za-z0-9.]{1,200})/?")
@@ -92,11 +93,14 @@ def _query_of(wanted: Connect) -> str:
 class RtmSessions:
     """The `Sessions` of chat."""
 
-    def __init__(self, clock: Clock, once: Once, presences: Presences, guard: Guarding | None = None) -> None:
+    def __init__(
+        self, clock: Clock, once: Once, presences: Presences, guard: Guarding | None = None, flags: Switchboard | None = None
+    ) -> None:
         self._clock = clock
         self._once = once
         self._presences = presences
         self._guard = guard or Unguarded()
+        self._flags = flags or Switchboard()
         self._typings = Typings(clock)
 
     async def admit(self, tenant: Tenant, handshake: Handshake) -> Admitted | Refused:
@@ -156,6 +160,9 @@ class RtmSessions:
         if kind == "ping":
             echoed = {name: value for name, value in frame.items() if name not in ("id", "type")}
             return (_said({"type": "pong", "reply_to": frame.get("id"), **echoed}),)
+        if session.facts.get("app_id") and self._flags.off(Flag.APPS, tenant.scope.workspace_id):
+            echo = {"reply_to": frame["id"]} if "id" in frame else {}
+            return (_said({"ok": False, **echo, "error": {"code": 2, "msg": SwitchedOff.code}}),)
         if kind in _ACTIVE:
             self._presences.on_activity(tenant, session.user_id)
         if kind == "message":

@@ -24,6 +24,7 @@ from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.counts import FORGETFUL
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.suggestions import AutocompleteArguments, autocomplete, sees_public
+from chassis.flags import Flag
 
 COUNT_DEFAULT, COUNT_MAX, PAGE_MAX = 20, 100, 100
 SCOPE = ("search:read",)
@@ -205,8 +206,8 @@ def _carried(message: Message) -> dict[str, Any]:
 def methods(library: Library | None = None, remembered: Remembering = FORGETFUL) -> tuple[Method, ...]:
     searching = Searching(Finding(library or PostgresAlone(), remembered))
     return (
-        Method("search.messages", searching.messages, Tier.TWO, SearchArguments, SCOPE, (NoQuery,)),
-        Method("search.files", searching.files, Tier.TWO, SearchArguments, SCOPE, (NoQuery,)),
-        Method("search.all", searching.everything, Tier.TWO, SearchArguments, SCOPE, (NoQuery,)),
-        Method("search.autocomplete", autocomplete, Tier.FOUR, AutocompleteArguments, SCOPE),
+        Method("search.messages", searching.messages, Tier.TWO, SearchArguments, SCOPE, (NoQuery,), flag=Flag.SEARCH),
+        Method("search.files", searching.files, Tier.TWO, SearchArguments, SCOPE, (NoQuery,), flag=Flag.SEARCH),
+        Method("search.all", searching.everything, Tier.TWO, SearchArguments, SCOPE, (NoQuery,), flag=Flag.SEARCH),
+        Method("search.autocomplete", autocomplete, Tier.FOUR, AutocompleteArguments, SCOPE, flag=Flag.SEARCH),
     )

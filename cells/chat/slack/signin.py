@@ -29,6 +29,7 @@ from cells.chat.slack.letters import page_of, reset_letter, sign_in_letter
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.team import require_team
 from cells.runtime.workload import Tenant
+from chassis.flags import Flag
 from chassis.mail import Mailer
 
 CODE_LENGTH_MAX = 200
@@ -153,6 +154,7 @@ class Door:
                 self.accept_invitation,
                 AcceptArguments,
                 (InvalidCode, InvalidPassword, AlreadyInTeam, TooManyAttempts),
+                flag=Flag.SIGN_UP,
             ),
         )
 
@@ -178,5 +180,7 @@ async def _whose_link(tenant: Tenant, code: str) -> tuple[str, str]:
     return (user.email or user.user_id, user.user_id) if user else (f"link {code}", "link")
 
 
-def _open_to_all(name: str, handler: Any, arguments: type[msgspec.Struct], errors: tuple[type[DomainError], ...]) -> Method:
-    return Method(f"signin.{name}", handler, Tier.TWO, arguments, (), errors, needs_token=False)
+def _open_to_all(
+    name: str, handler: Any, arguments: type[msgspec.Struct], errors: tuple[type[DomainError], ...], flag: Flag | None = None
+) -> Method:
+    return Method(f"signin.{name}", handler, Tier.TWO, arguments, (), errors, needs_token=False, flag=flag)

@@ -1,4 +1,9 @@
-"""Flags: what is switched off, for whom."""
+"""Flags: what is switched off, for whom, by whom and why; and which version of them each process of a cell obeys."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.isolation import APP_ROLE
 
 revision = "0007_flags"
 down_revision = "0006_fleet"
@@ -7,8 +12,24 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "flags",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("cell", sa.Text, primary_key=True),  # empty: not of one cell
+        sa.Column("workspace_id", sa.Text, primary_key=True),  # empty: not of one workspace
+        sa.Column("is_on", sa.Boolean, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("set_by", sa.Text, nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.CheckConstraint("cell = '' OR workspace_id = ''", name="flags_scope"),
+    )
+    op.execute("REVOKE ALL ON flags FROM PUBLIC")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON flags TO {APP_ROLE}")
+    op.add_column("directory", sa.Column("flags_version", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("cell_processes", sa.Column("flags_version", sa.BigInteger, nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
-    pass
+    op.drop_column("cell_processes", "flags_version")
+    op.drop_column("directory", "flags_version")
+    op.drop_table("flags")

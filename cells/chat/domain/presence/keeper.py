@@ -38,6 +38,7 @@ from cells.chat.domain.presence.sharing import (
 from cells.runtime.tenancy import NotExecuted
 from cells.runtime.workload import Admitted, Tenant
 from chassis.clock import Clock
+from chassis.flags import Flag, Switchboard
 from chassis.identity import WorkspaceId
 
 BEAT_S = 20.0
@@ -64,8 +65,8 @@ class Nobody:
 class Presences:
     """Implements `Attendance`. One a process."""
 
-    def __init__(self, clock: Clock, shared: Asking | None = None) -> None:
-        self._clock, self._shared = clock, shared or Nobody()
+    def __init__(self, clock: Clock, shared: Asking | None = None, flags: Switchboard | None = None) -> None:
+        self._clock, self._shared, self._flags = clock, shared or Nobody(), flags or Switchboard()
         self._process = secrets.token_hex(6)
         self._rooms: dict[WorkspaceId, Room] = {}
         self._news = asyncio.Event()
@@ -129,11 +130,17 @@ class Presences:
         room.mark(user_id)
         self._news.set()
 
+    def _off(self, workspace_id: WorkspaceId) -> bool:
+        """Then marks wait, nobody is told anything and everyone is shown away; who is here goes on being counted."""
+        return self._flags.off(Flag.PRESENCE, workspace_id)
+
     # what is asked
 
     async def of(self, tenant: Tenant, user_ids: Sequence[str]) -> dict[str, Presence]:
         """Without Redis, as far as this process knows. At most 500 users."""
         scope, now_us = tenant.scope, self._clock.now_us()
+        if self._off(scope.workspace_id):
+            return {user_id: presence_of((), Standing(), now_us) for user_id in user_ids}
         async with tenant.reading() as connection:
             standings = await Standings(connection, scope).get_many(user_ids)
         found = await self._shared.ask([reading(scope.workspace_id, user_id) for user_id in user_ids]) if user_ids else None
@@ -147,6 +154,8 @@ class Presences:
     async def among(self, tenant: Tenant, standings: Mapping[str, Standing]) -> dict[str, str]:
         """Slack's word for each of many, whose standings are read already. Without Redis, as far as this process knows."""
         scope, now_us, user_ids = tenant.scope, self._clock.now_us(), list(standings)
+        if self._off(scope.workspace_id):
+            return dict.fromkeys(user_ids, Availability.AWAY.value)
         found = await self._shared.ask([reading_many(scope.workspace_id, user_ids)]) if user_ids else None
         shares = shares_among(found[0] if found else None)
         room, words = self._rooms.get(scope.workspace_id), dict.fromkeys(user_ids, Availability.AWAY.value)
@@ -159,6 +168,8 @@ class Presences:
 
     async def shown(self, tenant: Tenant, user_ids: Sequence[str]) -> dict[str, str] | None:
         """Slack's word for each; None where Redis is away, for then nothing is said."""
+        if self._off(tenant.scope.workspace_id):
+            return None
         if await self._shared.ask(marking(self._clock.now_us())) is None:
             return None
         return {user_id: presence.shown for user_id, presence in (await self.of(tenant, user_ids)).items()}
@@ -166,6 +177,8 @@ class Presences:
     async def active_in(self, tenant: Tenant) -> frozenset[str] | None:
         """Everyone in the workspace who is shown active; None where nobody knows (Redis is away, or was a moment ago), or too many are."""
         workspace_id, now_us = tenant.scope.workspace_id, self._clock.now_us()
+        if self._off(workspace_id):
+            return None
         found = await self._shared.ask([*marking(now_us), *gathering(workspace_id, now_us)])
         if found is None or is_rebuilding(found[1], now_us) or len(found[-1]) > ACTIVE_MAX:  # type: ignore[arg-type]
             return None
@@ -216,7 +229,7 @@ class Presences:
         if self._away:
             self._away = False
             await self.beat()
-        for workspace_id, room in list(self._rooms.items()):
+        for workspace_id, room in self._lit():
             for users in _pieces(room.dirty):
                 room.dirty.difference_update(users)
                 await self._look(room, users)
@@ -225,13 +238,17 @@ class Presences:
 
     async def beat(self) -> None:
         """Write what this process knows of its own, then look at all who are followed here."""
-        for workspace_id, room in list(self._rooms.items()):
+        for workspace_id, room in self._lit():
             for users in _pieces(room.people):
                 if await self._shared.ask(self._writes(workspace_id, room, users)) is None:
                     self._lose()
                     return
             for users in _pieces(room.followed):
                 await self._look(room, users)
+
+    def _lit(self) -> list[tuple[WorkspaceId, Room]]:
+        """Rooms of workspaces in which presence is not switched off."""
+        return [(workspace_id, room) for workspace_id, room in self._rooms.items() if not self._off(workspace_id)]
 
     def _writes(self, workspace_id: WorkspaceId, room: Room, users: Iterable[str]) -> list[Command]:
         now_us = self._clock.now_us()
