@@ -9,18 +9,25 @@ from typing import Any
 
 import grpc
 
+from chassis.rpc.certificates import Certificates
 from chassis.rpc.credentials import require_credential
 from chassis.rpc.limits import MESSAGE_BYTES_MAX, channel_options
+from chassis.rpc.renewing import RenewingChannel
 from chassis.rpc.tls import Tls, channel_credentials
 
 
 def channel(address: str, credential: str, tls: Tls | None = None, *, message_bytes_max: int = MESSAGE_BYTES_MAX) -> grpc.aio.Channel:
-    """A channel to `host:port`; connects at its first call. Call it with the event loop running; close it with `await close(None)`."""
+    """A channel to `host:port`; connects at its first call. Call it with the event loop running; close it with `await close(None)`.
+
+    Raises SettingsError for certificates that cannot be used.
+    """
     bearer = ("authorization", f"Bearer {require_credential(credential, 'the cluster token')}")
     options = channel_options(message_bytes_max)
     if tls is None or not tls.enabled:
         return BearerChannel(grpc.aio.insecure_channel(address, options), bearer)
-    return BearerChannel(grpc.aio.secure_channel(address, channel_credentials(tls), options), bearer)
+    with_name = [*options, *tls.options]
+    secure = RenewingChannel(Certificates(tls), lambda pems: grpc.aio.secure_channel(address, channel_credentials(pems), with_name))
+    return BearerChannel(secure, bearer)
 
 
 class BearerChannel(grpc.aio.Channel):

@@ -31,12 +31,18 @@ def credential_from_file(path: Path | str) -> str:
     """The secret in the file; raises SettingsError where it is missing, too short, or open to group or others."""
     try:
         with Path(path).open("rb") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & _OTHERS:
+            if _is_open(os.fstat(file.fileno()), os.geteuid()):
                 raise SettingsError(f"credential file {path} is open to other users; allowed: mode 0600 (chmod 600 {path})")
             text = file.read(CREDENTIAL_BYTES_MAX).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as wrong:
         raise SettingsError(f"credential file {path} cannot be read: {wrong}") from None
     return require_credential(text, f"credential file {path}")
+
+
+def _is_open(file: os.stat_result, reader: int) -> bool:
+    """Whether more may touch it than need. Somebody else's file (Kubernetes mounts root's) reaches us by its group alone."""
+    beyond = _OTHERS if file.st_uid == reader else _OTHERS & ~stat.S_IRGRP
+    return bool(stat.S_IMODE(file.st_mode) & beyond)
 
 
 def require_credential(text: str, source: str) -> str:

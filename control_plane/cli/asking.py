@@ -12,7 +12,7 @@ import grpc
 
 from chassis.rpc import Tls, channel
 from chassis.settings import load
-from control_plane.cli.errors import CliError, NotRunning
+from control_plane.cli.errors import EXIT_NOT_RUNNING, CliError, NotRunning
 from control_plane.cli.home import Platform, running_platform
 from protos.admin.v1 import admin_pb2_grpc
 
@@ -57,6 +57,8 @@ async def _require_listener(platform: Platform) -> None:
         async with asyncio.timeout(CONNECT_S_MAX):
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except (OSError, TimeoutError, ValueError):
+        if platform.named:
+            raise CliError(f"nobody answers at {platform.control_plane}, which WAGGLE_CONTROL_PLANE names", EXIT_NOT_RUNNING) from None
         raise NotRunning(platform.home) from None
     writer.close()
 

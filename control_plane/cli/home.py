@@ -7,11 +7,15 @@ from pathlib import Path
 
 from chassis.errors import SettingsError
 from chassis.rpc import credential_from_file
+from chassis.settings import parse_address
 from control_plane.cli.errors import CliError, NotRunning
 from control_plane.provision.layout import Layout
 
 HOME_VARIABLE = "WAGGLE_HOME"
 HOME_DEFAULT = ".waggle"
+ADDRESS_VARIABLE = "WAGGLE_CONTROL_PLANE"
+PUBLIC_URL_VARIABLE = "WAGGLE_PUBLIC_URL"
+TOKEN_FILE_VARIABLE = "WAGGLE_CLUSTER_TOKEN_FILE"  # noqa: S105 - a variable's name
 PLATFORM_FILE_BYTES_MAX = 64 * 1024
 
 
@@ -22,6 +26,8 @@ class Platform:
     """host:port"""
     public_url: str
     credential: str
+    named: bool = False
+    """By the environment; not one that `waggle up` started in `home`."""
 
 
 def home_of(option: Path | None) -> Path:
@@ -30,7 +36,9 @@ def home_of(option: Path | None) -> Path:
 
 
 def running_platform(home: Path) -> Platform:
-    """From what the supervisor wrote: addresses in platform.json, and the cluster's credential. Raises NotRunning or CliError."""
+    """The control plane that the environment names, else the one that a supervisor wrote down in `home`. Raises NotRunning or CliError."""
+    if address := os.environ.get(ADDRESS_VARIABLE):
+        return _named_platform(home, address)
     layout = Layout(home)
     path = layout.platform
     try:
@@ -42,6 +50,16 @@ def running_platform(home: Path) -> Platform:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CliError(f"{path} cannot be read: {error!r}") from None
     return Platform(home, control_plane, public_url, _credential(layout.token))
+
+
+def _named_platform(home: Path, address: str) -> Platform:
+    """One that runs elsewhere, or around us in a pod."""
+    try:
+        parse_address(address)
+    except ValueError as wrong:
+        raise CliError(f"{ADDRESS_VARIABLE}: {address[:100]!r} is not allowed; it must be {wrong}") from None
+    token = Path(os.environ.get(TOKEN_FILE_VARIABLE) or Layout(home).token)
+    return Platform(home, address, os.environ.get(PUBLIC_URL_VARIABLE, ""), _credential(token), named=True)
 
 
 def _credential(path: Path) -> str:

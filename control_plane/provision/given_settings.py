@@ -4,19 +4,20 @@ from collections.abc import Mapping
 
 from chassis.errors import SettingsError
 
-MAIL = ("WAGGLE_MAIL_SMTP_URL", "WAGGLE_MAIL_SPOOL", "WAGGLE_MAIL_FROM")
-EVERYWHERE = ("WAGGLE_LOG_LEVEL", "WAGGLE_OTLP_ENDPOINT", "WAGGLE_TLS_CERT", "WAGGLE_TLS_KEY", "WAGGLE_TLS_CA", *MAIL)
+EVERYWHERE = ("WAGGLE_LOG_LEVEL", "WAGGLE_OTLP_ENDPOINT", "WAGGLE_TLS_CERT", "WAGGLE_TLS_KEY", "WAGGLE_TLS_CA")
+SENDER, MAIL = "WAGGLE_CELL_", "WAGGLE_MAIL_"
 PLANES = ("WAGGLE_CONTROL_", "WAGGLE_ROUTER_", "WAGGLE_CELL_")
 
 
 def given(environ: Mapping[str, str]) -> dict[str, str]:
     """What of our environment is for the processes of a platform. They judge it themselves: a slip of the pen stops the start."""
-    return {name: value for name, value in environ.items() if value and (name in EVERYWHERE or name.startswith(PLANES))}
+    return {name: value for name, value in environ.items() if value and (name in EVERYWHERE or name.startswith((*PLANES, MAIL)))}
 
 
 def merged(given: Mapping[str, str], plane: str, own: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process of `plane`. Raises SettingsError for a given setting that the platform itself decides."""
     for name in sorted(given.keys() & own.keys()):
         raise SettingsError(f"{name} is decided by waggle up for each process of the platform; it cannot be set from outside")
-    meant = {name: value for name, value in given.items() if name in EVERYWHERE or name.startswith(plane)}
+    beginnings = (plane, MAIL) if plane == SENDER else (plane,)
+    meant = {name: value for name, value in given.items() if name in EVERYWHERE or name.startswith(beginnings)}
     return {**meant, **own}

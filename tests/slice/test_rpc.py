@@ -1,7 +1,6 @@
 """Plane-to-plane RPC over real sockets: who proves nothing gets nothing, and garbage harms only whoever sent it."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from chassis.errors import SettingsError
 from chassis.rpc.limits import METADATA_BYTES_MAX
 from protos.cell.v1 import cell_pb2, cell_pb2_grpc
 from protos.tunnel.v1 import tunnel_pb2, tunnel_pb2_grpc
+from tests.harness.certificates import authority, signed
 
 pytestmark = pytest.mark.anyio
 CREDENTIAL = "the-cluster-token-of-this-test"
@@ -265,28 +265,6 @@ class Certificates:
     client: rpc.Tls
     stranger: rpc.Tls
     """Signed by an authority of its own."""
-
-
-def openssl(*arguments: str | Path) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=30)
-
-
-def authority(home: Path, name: str) -> tuple[Path, Path]:
-    cert, key = home / f"{name}.pem", home / f"{name}.key"
-    openssl("req", "-x509", *new_key(key), "-days", "2", "-subj", f"/CN={name}", "-out", cert)
-    return cert, key
-
-
-def signed(home: Path, name: str, ca: tuple[Path, Path]) -> tuple[Path, Path]:
-    cert, key, request, names = (home / f"{name}.{suffix}" for suffix in ("pem", "key", "csr", "ext"))
-    names.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    openssl("req", *new_key(key), "-subj", f"/CN={name}", "-out", request)
-    openssl("x509", "-req", "-in", request, "-CA", ca[0], "-CAkey", ca[1], "-CAcreateserial", "-days", "2", "-extfile", names, "-out", cert)
-    return cert, key
-
-
-def new_key(key: Path) -> tuple[str | Path, ...]:
-    return "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,21 @@ def test_a_file_that_others_may_open_is_refused(tmp_path: Path, mode: int) -> No
             read(path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+@pytest.mark.parametrize(("mode", "allowed"), [(0o440, True), (0o640, True), (0o460, False), (0o444, False), (0o450, False)])
+def test_somebody_elses_file_may_reach_us_by_its_group(tmp_path: Path, mode: int, allowed: bool) -> None:
+    """Kubernetes mounts a secret as root's, readable for the pod's group, and cannot do otherwise for a process that is not root."""
+    path = tmp_path / "token"
+    made = create_credential_file(path)
+    os.chown(path, 12345, -1)
+    path.chmod(mode)
+    if allowed:
+        assert credential_from_file(path) == made
+    else:
+        with pytest.raises(SettingsError, match="is open to other users"):
+            credential_from_file(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"short\n", b"a" * 20 + b"\n" + b"b" * 20, b"with a space in it, long", b"\xff" * 40])
 def test_a_file_without_a_credential_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "token"
