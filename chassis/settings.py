@@ -19,11 +19,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from chassis.errors import SettingsError
 
 T = TypeVar("T")
 _KEY = "waggle.setting"
+_HOSTLESS = ("file", "memory", "unix")
 _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
@@ -36,6 +38,7 @@ class Setting:
     min: float | None
     max: float | None
     choices: tuple[str, ...]
+    schemes: tuple[str, ...]
     secret: bool
 
 
@@ -58,10 +61,14 @@ def setting(
     min: float | None = None,
     max: float | None = None,
     choices: Sequence[str] = (),
+    schemes: Sequence[str] = (),
     secret: bool = False,
 ) -> Any:
-    """A dataclass field read from `variable`; without a default it must be set. A secret's value is never shown."""
-    about = Setting(variable, help, min, max, tuple(choices), secret)
+    """A dataclass field read from `variable`; without a default it must be set. A secret's value is never shown.
+
+    `schemes`: the value is a URL with one of them and, but for files and sockets, a host.
+    """
+    about = Setting(variable, help, min, max, tuple(choices), tuple(schemes), secret)
     return field(default=default, kw_only=True, metadata={_KEY: about})
 
 
@@ -124,11 +131,21 @@ def _default(each: Field[Any], about: Setting) -> Any:
 def _check(about: Setting, text: str, value: Any) -> None:
     if about.choices and value not in about.choices:
         raise _refusal(about, text, f"one of {', '.join(about.choices)}")
+    if about.schemes and not _is_url(text, about.schemes):
+        raise _refusal(about, text, " or ".join(f"{scheme}://…" for scheme in about.schemes))
     low, high = about.min, about.max
     if isinstance(value, int | float) and not (low is None or value >= low):
         raise _refusal(about, text, f"at least {low:g}")
     if isinstance(value, int | float) and not (high is None or value <= high):
         raise _refusal(about, text, f"at most {high:g}")
+
+
+def _is_url(text: str, schemes: Sequence[str]) -> bool:
+    try:
+        found = urlsplit(text)
+        return found.scheme in schemes and (bool(found.hostname) or found.scheme in _HOSTLESS) and found.port != 0
+    except ValueError:  # brackets or a port that are none
+        return False
 
 
 def _refusal(about: Setting, text: str, allowed: str) -> SettingsError:

@@ -9,7 +9,7 @@ from chassis.mail import MailSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
 
-PREFIXES = ("WAGGLE_CELL_",)
+PREFIXES = ("WAGGLE_CELL_", "WAGGLE_MAIL_")
 ROLES = ("all", "api", "gateway", "worker")
 
 
@@ -21,20 +21,33 @@ class CellSettings:
     listen: Address = setting("WAGGLE_CELL_LISTEN", help="where gRPC is served, host:port")
     advertise: Address | None = setting("WAGGLE_CELL_ADVERTISE", default=None, help="where routers reach it; none: as listened")
     health: Address = setting("WAGGLE_CELL_HEALTH", help="where /livez, /readyz and /metrics are served, host:port")
-    database_url: str = setting("WAGGLE_CELL_DATABASE_URL", help="postgresql://waggle_app:... of the cell", secret=True)
+    database_url: str = setting(
+        "WAGGLE_CELL_DATABASE_URL", schemes=("postgresql",), help="postgresql://waggle_app:... of the cell", secret=True
+    )
     owner_database_url: str | None = setting(
-        "WAGGLE_CELL_OWNER_DATABASE_URL", default=None, help="postgresql://... as the owner of its tables; none: nothing moves", secret=True
+        "WAGGLE_CELL_OWNER_DATABASE_URL",
+        default=None,
+        schemes=("postgresql",),
+        help="postgresql://... as the owner of its tables; none: nothing moves",
+        secret=True,
     )
     database_connections: int = setting("WAGGLE_CELL_DATABASE_CONNECTIONS", default=12, min=2, max=200, help="size of the pool")
     redis_url: str | None = setting(
-        "WAGGLE_CELL_REDIS_URL", default=None, help="redis://... of the cell; none: processes poll", secret=True
+        "WAGGLE_CELL_REDIS_URL",
+        default=None,
+        schemes=("redis", "rediss", "unix"),
+        help="redis://... of the cell; none: processes poll",
+        secret=True,
     )
     control_plane: Address | None = setting("WAGGLE_CELL_CONTROL_PLANE", default=None, help="where heartbeats go; none: nowhere")
     rate_limits: float = setting(
         "WAGGLE_CELL_RATE_LIMITS", default=1.0, min=0, max=1_000_000, help="how many times the tiers' calls are allowed; 0: any number"
     )
     public_url: str = setting(
-        "WAGGLE_CELL_PUBLIC_URL", default="http://127.0.0.1:8080", help="where clients reach the edge; links in mail begin so"
+        "WAGGLE_CELL_PUBLIC_URL",
+        default="http://127.0.0.1:8080",
+        schemes=("http", "https"),
+        help="where clients reach the edge; links in mail begin so",
     )
     drain_s: float = setting("WAGGLE_CELL_DRAIN_S", default=10.0, min=0, max=120, help="how long requests in flight may take at the end")
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from chassis.errors import SettingsError
 
 EVERYWHERE = ("WAGGLE_LOG_LEVEL", "WAGGLE_OTLP_ENDPOINT", "WAGGLE_TLS_CERT", "WAGGLE_TLS_KEY", "WAGGLE_TLS_CA")
-SENDER, MAIL = "WAGGLE_CELL_", "WAGGLE_MAIL_"
+SENDERS, MAIL = ("WAGGLE_CONTROL_", "WAGGLE_CELL_"), "WAGGLE_MAIL_"
 PLANES = ("WAGGLE_CONTROL_", "WAGGLE_ROUTER_", "WAGGLE_CELL_")
 
 
@@ -18,6 +18,6 @@ def merged(given: Mapping[str, str], plane: str, own: Mapping[str, str]) -> dict
     """The environment of a process of `plane`. Raises SettingsError for a given setting that the platform itself decides."""
     for name in sorted(given.keys() & own.keys()):
         raise SettingsError(f"{name} is decided by waggle up for each process of the platform; it cannot be set from outside")
-    beginnings = (plane, MAIL) if plane == SENDER else (plane,)
+    beginnings = (plane, MAIL) if plane in SENDERS else (plane,)
     meant = {name: value for name, value in given.items() if name in EVERYWHERE or name.startswith(beginnings)}
     return {**meant, **own}

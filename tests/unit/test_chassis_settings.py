@@ -110,3 +110,21 @@ def test_addresses_round_trip(text: str) -> None:
 def test_addresses_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="host:port"):
         parse_address(text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    cache: str = setting("WAGGLE_T_CACHE", default="redis://here", schemes=("redis", "unix"))
+
+
+@pytest.mark.parametrize("url", ["redis://here", "redis://user:word@here:6379/0", "redis://[::1]:6379", "unix:///run/redis"])
+def test_a_url_has_a_scheme_and_a_place(url: str) -> None:
+    assert load(Stores, {"WAGGLE_T_CACHE": url}).cache == url
+
+
+@pytest.mark.parametrize(
+    "url", ["here:6379", "redis:/here", "redis://", "redis://:6379", "redis://here:x", "redis://[::1", "http://here", "//here"]
+)
+def test_what_is_no_such_url_is_refused_with_what_is(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^WAGGLE_T_CACHE: .* is not allowed; it must be redis://… or unix://…$"):
+        load(Stores, {"WAGGLE_T_CACHE": url})

@@ -12,16 +12,20 @@ SHELL = {
     "WAGGLE_ROUTER_WORKERS": "2",
     "WAGGLE_CELL_X": "",
     "WAGGLE_CELL_Y": "1",
+    "WAGGLE_MAIL_FORM": "a slip of the pen, for the process to refuse",
 }
 
 
 def test_settings_of_planes_are_passed_on_and_nothing_else() -> None:
-    assert given(SHELL) == {"WAGGLE_LOG_LEVEL": "debug", "WAGGLE_ROUTER_WORKERS": "2", "WAGGLE_CELL_Y": "1"}
+    assert given(SHELL) == {
+        name: SHELL[name] for name in ("WAGGLE_LOG_LEVEL", "WAGGLE_ROUTER_WORKERS", "WAGGLE_CELL_Y", "WAGGLE_MAIL_FORM")
+    }
 
 
 def test_each_plane_gets_its_own() -> None:
     router = merged(given(SHELL), "WAGGLE_ROUTER_", {"WAGGLE_ROUTER_LISTEN": "127.0.0.1:1"})
     assert router == {"WAGGLE_LOG_LEVEL": "debug", "WAGGLE_ROUTER_WORKERS": "2", "WAGGLE_ROUTER_LISTEN": "127.0.0.1:1"}
+    assert set(merged(given(SHELL), "WAGGLE_CELL_", {})) == {"WAGGLE_LOG_LEVEL", "WAGGLE_CELL_Y", "WAGGLE_MAIL_FORM"}
 
 
 def test_what_the_platform_decides_cannot_be_given() -> None:

@@ -10,6 +10,7 @@ class SearchSettings:
     opensearch_url: str | None = setting(
         "WAGGLE_CELL_OPENSEARCH_URL",
         default=None,
+        schemes=("http", "https"),
         help="http(s)://user:password@host:port of OpenSearch; none: PostgreSQL alone",
         secret=True,
     )
