@@ -34,11 +34,13 @@ def upgrade() -> None:
         sa.Column("state", JSONB, nullable=False),
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     )
+    op.create_index("moves_ended", "moves", ["ended_at"])  # which run, and which ended a moment ago
     op.execute("REVOKE ALL ON paces FROM PUBLIC")
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON paces TO {APP_ROLE}")
 
 
 def downgrade() -> None:
+    op.drop_index("moves_ended")
     op.drop_table("paces")
     for name in VITALS:
         op.drop_column("cell_processes", name)
