@@ -25,16 +25,15 @@ class Kind:
 
 
 class Connection(Protocol):
-    def call(
-        self, method: str, path: str, doing: str, query: Mapping[str, str], body: str | Document | None, kind: str
-    ) -> tuple[int, bytes]:
-        """One request; its answer's status and body. `doing` is for the error; a string is a body as it stands. Raises NoCluster."""
+    def call(self, method: str, path: str, doing: str, query: Mapping[str, str], body: Document | None, kind: str) -> tuple[int, bytes]:
+        """One request; its answer's status and body. `doing` is for the error. Raises NoCluster."""
 
 
 class Cluster:
     """One API server, as one user."""
 
     def __init__(self, connection: Connection) -> None:
+        self.connection = connection
         self._call = connection.call
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._groups: set[str] = set()
@@ -43,7 +42,7 @@ class Cluster:
         """As it is then, or would be. Fields that others changed against our wish are ours again."""
         query = {"fieldManager": MANAGER, "force": "true", **({"dryRun": "All"} if dry_run else {})}
         act = f"{'try' if dry_run else 'apply'} {manifest.ref}"
-        return self._require("PATCH", self._path(manifest.ref), act, query, json.dumps(manifest.document), "application/apply-patch+yaml")
+        return self._require("PATCH", self._path(manifest.ref), act, query, manifest.document, "application/apply-patch+yaml")
 
     def create(self, manifest: Manifest) -> bool:
         """False where there is one already."""
@@ -60,7 +59,7 @@ class Cluster:
     def merge(self, ref: Ref, patch: Document) -> Document | None:
         """None where there is no such object."""
         query = {"fieldManager": MANAGER}
-        return self._ask("PATCH", self._path(ref), f"change {ref}", query, json.dumps(patch), "application/merge-patch+json")
+        return self._ask("PATCH", self._path(ref), f"change {ref}", query, patch, "application/merge-patch+json")
 
     def delete(self, ref: Ref) -> None:
         """What it owns goes with it. One that is not there is well."""
@@ -109,14 +108,16 @@ class Cluster:
         place = f"/namespaces/{quote(ref.namespace)}" if known.namespaced else ""
         return f"{known.path}{place}/{known.plural}/{quote(ref.name)}"
 
-    def _require(self, method: str, path: str, doing: str, query: Mapping[str, str], body: str | None = None, kind: str = "") -> Document:
+    def _require(
+        self, method: str, path: str, doing: str, query: Mapping[str, str], body: Document | None = None, kind: str = ""
+    ) -> Document:
         found = self._ask(method, path, doing, query, body, kind)
         if found is None:
             raise refusal(404, {"message": f"{path} is not there"}, doing)
         return found
 
     def _ask(
-        self, method: str, path: str, doing: str, query: Mapping[str, str] | None = None, body: str | None = None, kind: str = ""
+        self, method: str, path: str, doing: str, query: Mapping[str, str] | None = None, body: Document | None = None, kind: str = ""
     ) -> Document | None:
         """None: not found. Raises the error that tells why else."""
         code, answer = self._call(method, path, doing, dict(query or {}), body, kind)

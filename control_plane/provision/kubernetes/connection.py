@@ -1,5 +1,6 @@
 """How a cluster is reached. The only importer of the `kubernetes` client: kubeconfig, credentials and TLS are its business."""
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from control_plane.provision.kubernetes.manifests import Document
 if TYPE_CHECKING:
     from kubernetes.client.api_client import ApiClient
 
+APPLY = "application/apply-patch+yaml"
+"""The client writes JSON by itself for all other kinds of bodies. JSON is YAML."""
 CALL_S_MAX = 30.0
 CONNECT_TRIES = 2
 
@@ -23,16 +26,15 @@ class ClientConnection:
     def __init__(self, client: "ApiClient") -> None:
         self._client = client
 
-    def call(
-        self, method: str, path: str, doing: str, query: Mapping[str, str], body: str | Document | None, kind: str
-    ) -> tuple[int, bytes]:
+    def call(self, method: str, path: str, doing: str, query: Mapping[str, str], body: Document | None, kind: str) -> tuple[int, bytes]:
         """One request and its answer. Raises NoCluster where none comes."""
         headers = {"Accept": "application/json", **({"Content-Type": kind} if kind else {})}
         with _reached(doing):
             asked = self._client.param_serialize(
                 method, path, query_params=list(query.items()), header_params=headers, auth_settings=["BearerToken"]
             )
-            answer = self._client.call_api(asked[0], asked[1], asked[2], body, _request_timeout=CALL_S_MAX)
+            sent = json.dumps(body) if kind == APPLY else body
+            answer = self._client.call_api(asked[0], asked[1], asked[2], sent, _request_timeout=CALL_S_MAX)
             return int(answer.status), bytes(answer.read())  # type: ignore[no-untyped-call]
 
 

@@ -12,13 +12,21 @@ from control_plane.provision.kubernetes.chart import Chart, Values, overlaid
 from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.errors import CellNotApplied
 from control_plane.provision.kubernetes.manifests import Manifest, Ref, Stage
-from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, require_kinds, superfluous
+from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, superfluous
 from control_plane.provision.kubernetes.record import Record
 from control_plane.provision.kubernetes.waiting import Patience, Tell, Waiting, untold
 
 NAMESPACE_PREFIX = "waggle-"
 HIBERNATE = {"metadata": {"annotations": {"cnpg.io/hibernation": "on"}}}
 """cloudnative-pg deletes a Cluster's disks with it; asleep it keeps them and runs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    known: Record | None
+    """What was applied before."""
+    wanted: Record
+    manifests: tuple[Manifest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class KubernetesProvisioner:
 
     async def plan(self, spec: CellSpec, values: Values | None = None, version: str = "") -> Plan:
         """What `apply` with the same words would do now."""
-        return await asyncio.to_thread(self._plan, spec, values, version)
+        return await asyncio.to_thread(lambda: self._plan(self._wish(spec, values, version)))
 
     async def diff(self, cell: str) -> Plan:
         """Where the cluster has drifted from what was applied last. Jobs that ran and are gone are no drift."""
@@ -62,8 +70,10 @@ class KubernetesProvisioner:
 
     async def apply(self, spec: CellSpec, values: Values | None = None, version: str = "") -> Plan:
         """Make it so and wait until it is; returns what was done. Killed anywhere and run again, it ends the same."""
-        done = await asyncio.to_thread(self._plan, spec, values, version)
-        wanted, manifests = await asyncio.to_thread(self._begin, spec, values, version)
+        wish = await asyncio.to_thread(self._wish, spec, values, version)
+        done = await asyncio.to_thread(self._plan, wish)
+        wanted = await asyncio.to_thread(self._begin, wish)
+        manifests = wish.manifests
         waiting = Waiting(self.cluster, self.patience, self.tell)
         for stage in Stage:
             await self._apply(tuple(one for one in manifests if one.stage is stage), waiting)
@@ -82,24 +92,26 @@ class KubernetesProvisioner:
         if delete_data:
             await self._delete(known.namespace, waiting)
 
-    def _plan(self, spec: CellSpec, values: Values | None, version: str) -> Plan:
+    def _wish(self, spec: CellSpec, values: Values | None, version: str) -> Wish:
         known, wanted = self._wanted(spec, values, version)
-        manifests = self.chart.render(spec.name, wanted.namespace, wanted.values)
-        return Plan(spec.name, wanted.namespace, wanted.chart, wanted.version, plan(self.cluster, wanted.namespace, manifests, known))
+        return Wish(known, wanted, self.chart.render(spec.name, wanted.namespace, wanted.values))
 
-    def _begin(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record, tuple[Manifest, ...]]:
+    def _plan(self, wish: Wish) -> Plan:
+        wanted = wish.wanted
+        acts = plan(self.cluster, wanted.namespace, wish.manifests, wish.known)
+        return Plan(wanted.cell, wanted.namespace, wanted.chart, wanted.version, acts)
+
+    def _begin(self, wish: Wish) -> Record:
         """The namespace, then the record of what is to come: from here on whoever comes after a crash knows where to look."""
-        known, wanted = self._wanted(spec, values, version)
-        manifests = self.chart.render(spec.name, wanted.namespace, wanted.values)
-        require_kinds(self.cluster, manifests)
-        for one in manifests:
+        for one in wish.manifests:
             if one.ref.kind == "Namespace":
                 self.cluster.apply(one)
-        wanted = replace(wanted, kinds=known.kinds if known else frozenset()).with_kinds(manifests)
+        kinds = wish.known.kinds if wish.known else frozenset()
+        wanted = replace(wish.wanted, kinds=kinds).with_kinds(wish.manifests)
         record.write(self.cluster, wanted)
         secret = str(wanted.values.get("secretName") or credentials.NAME_DEFAULT)
-        credentials.ensure(self.cluster, wanted.namespace, secret, credentials.keys_wanted(manifests, secret))
-        return wanted, manifests
+        credentials.ensure(self.cluster, wanted.namespace, secret, credentials.keys_wanted(wish.manifests, secret))
+        return wanted
 
     def _wanted(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record | None, Record]:
         namespace = self.namespace(spec.name)

@@ -1,0 +1,134 @@
+"""A real Kubernetes API for tests: etcd, kube-apiserver and kube-controller-manager as processes. Where they cannot be had, tests skip.
+
+There is no node: pods stay as they are until a test says what became of them (kubelet.py).
+"""
+
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from control_plane.provision.processes import free_port
+
+BIN = Path(__file__).parents[1] / "kubernetes" / "bin"
+SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager")
+START_S_MAX = 90.0
+WAIT_VARIABLE = "WAGGLE_TEST_KUBERNETES_WAIT_S"
+"""How long a run waits for a build that is under way elsewhere (`make kubernetes-tools &`)."""
+CONTROLLERS = (
+    "deployment-controller", "replicaset-controller", "statefulset-controller", "job-controller", "disruption-controller",
+    "garbage-collector-controller", "namespace-controller", "resourcequota-controller", "serviceaccount-controller",
+    "persistentvolumeclaim-protection-controller",
+)  # fmt: skip
+
+
+def tool(name: str) -> str:
+    """The path of a program; from tests/kubernetes/bin, else PATH. Skips the test that asks where there is none."""
+    until_s = time.monotonic() + float(os.environ.get(WAIT_VARIABLE, "0"))
+    while not (found := str(BIN / name) if (BIN / name).exists() else shutil.which(name)):
+        if time.monotonic() > until_s:
+            pytest.skip(f"no {name} on this machine: `make kubernetes-tools` builds it; tests on a Kubernetes API are skipped")
+        time.sleep(1.0)
+    return found
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    url: str
+    folder: Path
+
+    def kubeconfig(self, user: str = "admin") -> Path:
+        """For `user`, who is anybody: the token is the name. Only admin has rights from the beginning."""
+        path = self.folder / f"{user}.kubeconfig"
+        cluster = {"server": self.url, "certificate-authority": str(self.folder / "certificates" / "apiserver.crt")}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "tests", "cluster": cluster}],
+            "users": [{"name": user, "user": {"token": user}}],
+            "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": user}}],
+            "current-context": "tests",
+        }
+        path.write_text(json.dumps(document))
+        return path
+
+
+@contextmanager
+def an_api_server(folder: Path) -> Iterator[ApiServer]:
+    """Serving, with its controllers, as user `admin`; `tester` is known and has no rights."""
+    paths = {name: tool(name) for name in SERVERS}
+    etcd_port, port, peer_port = free_port(), free_port(), free_port()
+    (folder / "tokens").write_text('admin,admin,1,"system:masters"\ntester,tester,2\n')
+    _signing_key(folder / "accounts.key")
+    server = ApiServer(f"https://127.0.0.1:{port}", folder)
+    with ExitStack() as stack:
+        stack.enter_context(_running(folder, paths["etcd"], _etcd(folder, etcd_port, peer_port)))
+        process = stack.enter_context(_running(folder, paths["kube-apiserver"], _api(folder, etcd_port, port)))
+        _await_ready(server, process)
+        stack.enter_context(_running(folder, paths["kube-controller-manager"], _controllers(server)))
+        yield server
+
+
+def _etcd(folder: Path, port: int, peer_port: int) -> list[str]:
+    client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
+    return [
+        f"--data-dir={folder / 'etcd'}", "--unsafe-no-fsync", "--log-level=error",
+        f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}",
+    ]  # fmt: skip
+
+
+def _api(folder: Path, etcd_port: int, port: int) -> list[str]:
+    key = folder / "accounts.key"
+    return [
+        f"--etcd-servers=http://127.0.0.1:{etcd_port}", f"--secure-port={port}", "--bind-address=127.0.0.1",
+        f"--cert-dir={folder / 'certificates'}", f"--token-auth-file={folder / 'tokens'}", "--authorization-mode=RBAC",
+        "--service-account-issuer=https://tests.internal", f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+        "--service-cluster-ip-range=10.0.0.0/16", "--endpoint-reconciler-type=none",
+    ]  # fmt: skip
+
+
+def _controllers(server: ApiServer) -> list[str]:
+    return [
+        f"--kubeconfig={server.kubeconfig()}", "--leader-elect=false", "--secure-port=0", f"--controllers={','.join(CONTROLLERS)}",
+        "--kube-api-qps=500", "--kube-api-burst=1000", "--concurrent-namespace-syncs=20",
+    ]  # fmt: skip
+
+
+@contextmanager
+def _running(folder: Path, program: str, arguments: list[str]) -> "Iterator[subprocess.Popen[bytes]]":
+    with (folder / f"{Path(program).name}.log").open("ab") as log:
+        process = subprocess.Popen([program, *arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def _signing_key(path: Path) -> None:
+    made = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(path)]
+    subprocess.run(made, check=True, capture_output=True, timeout=30)
+
+
+def _await_ready(server: ApiServer, process: "subprocess.Popen[bytes]") -> None:
+    request = urllib.request.Request(f"{server.url}/readyz", headers={"Authorization": "Bearer admin"})
+    insecure = ssl._create_unverified_context()
+    until_s = time.monotonic() + START_S_MAX
+    while process.poll() is None and time.monotonic() < until_s:
+        try:
+            with urllib.request.urlopen(request, timeout=5, context=insecure):
+                return
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.1)
+    pytest.fail(f"the API server did not start:\n{(server.folder / 'kube-apiserver.log').read_text()[-3000:]}")
