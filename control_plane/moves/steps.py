@@ -7,8 +7,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from chassis.clock import Clock
+from chassis.errors import WaggleError
 from control_plane.moves.attachments import WAIT_MS, Attachments, NoAttachments, bring_rest
-from control_plane.moves.digests import differing
+from control_plane.moves.comparing import compared_so_far, prove, prove_rest
 from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
 from control_plane.registry import Cell, Move, MoveStep
 from protos.cell.v1 import cell_pb2, transfer_pb2
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
     from protos.cell.v1.transfer_pb2_grpc import TransferAsyncStub
 
 VERB_S_MAX = 30.0
-DIGEST_S_MAX = 600.0
 LOCK_TIMEOUT_MS = 1_000
 SEAL_S_MAX = 2.0
 MARK_MS_MAX = 2_000
 LAG_MS_SMALL = 250.0
-VERIFY_ROUNDS_MAX = 8
 MARKS_A_TURN_MAX = 1_000
-FROZEN_COMPARE_ROWS_MAX = 5_000
-"""Up to here everything is compared once more while the workspace is frozen; above, what could not be seen equal before."""
 PURGE_TURN_S = 0.5
 PURGE_PAUSE_S = 0.01
+PURGE_REST_S_MAX = 2.0
 WINDOW_POLL_S = 0.5
 
 T = TypeVar("T")
@@ -61,6 +59,8 @@ class Work:
     pause: Callable[[str], Awaitable[None]] = no_pause
     attachments: Attachments = field(default_factory=NoAttachments)
     marks: Iterator[int] = field(default_factory=count)
+    speed: float = 1.0
+    """Share of full speed at which rows are copied and deleted now; above 0."""
 
     def next_mark(self) -> int:
         """Rises from turn to turn whatever clocks say: the row's version counts turns, and a turn has few marks."""
@@ -94,7 +94,7 @@ async def prepare(work: Work) -> Outcome:
 
 
 async def copy(work: Work) -> Outcome:
-    request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source))
+    request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source), speed=work.speed)
     reply = await work.say(work.target, "Copy", request)
     if reply.done:
         if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
@@ -110,15 +110,9 @@ async def catch_up(work: Work) -> Outcome:
 
 
 async def verify(work: Work) -> Outcome:
-    """What is being written while it is looked at is looked at again, and at last while the workspace is frozen."""
-    buckets: tuple[int, ...] = ()
-    for _ in range(VERIFY_ROUNDS_MAX):
-        await _lag_ms(work)
-        differ = await differing(work, buckets)
-        buckets = tuple(sorted({bucket for _, bucket in differ}))
-        if not differ:
-            break
-    return Done({"unequal_buckets": list(buckets)})
+    """Both cells are compared at one moment, while they are written; from then on the taker knows every row that changes."""
+    proof = await prove(work, work.source, work.target, work.speed)
+    return Done({"compared": proof.rows}) if proof.done else compared_so_far(proof)
 
 
 async def arm(work: Work) -> Outcome:
@@ -140,7 +134,13 @@ async def back_freeze(work: Work) -> Outcome:
 
 
 async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
-    """Seal; wait until the mark is through, so that all before it is; compare; then the decision may be made."""
+    """Seal; wait until the mark is through, so that all before it is; compare what changed; then the decision may be made.
+
+    Nobody is made to wait before all the rest is known to be equal.
+    """
+    proof = await prove(work, giver, taker)
+    if not proof.done:
+        return compared_so_far(proof)
     number, began_us = work.next_mark(), work.clock.now_us()
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
     sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
@@ -159,17 +159,7 @@ async def _see_all(work: Work, giver: Cell, taker: Cell, number: int, sealed: tr
         raise StepRefused(f"the last change did not reach {taker.name} within {MARK_MS_MAX} ms")
     if seen.seq != sealed.seq:
         raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
-    await _compare_frozen(work)
-
-
-async def _compare_frozen(work: Work) -> None:
-    unequal = tuple(work.move.facts.get("unequal_buckets", ()))
-    small = work.move.facts.get("rows", 0) <= FROZEN_COMPARE_ROWS_MAX
-    if not unequal and not small:
-        return
-    if differ := await differing(work, () if small else unequal):
-        tables = ", ".join(sorted({table for table, _ in differ}))
-        raise StepRefused(f"the two cells differ in {tables}")
+    await prove_rest(work, taker, number)
 
 
 async def open_target(work: Work) -> Outcome:
@@ -203,9 +193,15 @@ async def window(work: Work) -> Outcome:
 
 
 async def drop(work: Work) -> Outcome:
-    """Subscriptions go before what they follow; nothing may follow when rows are deleted."""
+    """Both ends, and each whatever becomes of the other: a slot whose reader is away for good must not go on keeping WAL."""
+    failed: WaggleError | None = None
     for cell in (work.source, work.target):
-        await work.say(cell, "Drop", transfer_pb2.DropRequest(**work.key))
+        try:
+            await work.say(cell, "Drop", transfer_pb2.DropRequest(**work.key))
+        except WaggleError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
     return Done()
 
 
@@ -230,12 +226,13 @@ async def _purge(work: Work, cell: Cell, *, forget: bool) -> Outcome:
         await drop(work)
     request = transfer_pb2.PurgeRequest(workspace_id=work.move.workspace_id, forget=forget)
     until_s = work.clock.monotonic_s() + PURGE_TURN_S
-    while work.clock.monotonic_s() < until_s:
+    while (began_s := work.clock.monotonic_s()) < until_s:
         if (await work.say(cell, "Purge", request)).done and await _cleared(work, cell):
             if left := await _left(work):
                 raise StepRefused(f"left behind: {', '.join(left)}")
             return Done()
-        await asyncio.sleep(PURGE_PAUSE_S)
+        rest_s = (work.clock.monotonic_s() - began_s) * (1 / work.speed - 1)
+        await asyncio.sleep(min(PURGE_PAUSE_S + rest_s, PURGE_REST_S_MAX))
     return Wait(0.0)
 
 

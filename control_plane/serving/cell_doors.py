@@ -44,15 +44,17 @@ class CellDoors:
         return await self._ask(cell, lambda line: what(cell_pb2_grpc.CellStub(line)))
 
     async def ask_transfer(self, cell: Cell, what: Callable[["TransferStub"], Awaitable[T]]) -> T:
-        """The same for a move's verbs."""
-        return await self._ask(cell, lambda line: what(transfer_pb2_grpc.TransferStub(line)))
+        """The same for a move's verbs, to the same process while it lives: a copy and a proof are kept by the process that began them."""
+        return await self._ask(cell, lambda line: what(transfer_pb2_grpc.TransferStub(line)), steadiest)
 
     async def ask_attachments(self, cell: Cell, what: Callable[["AttachmentsStub"], Awaitable[T]]) -> T:
         """The same for the bytes that a move takes along."""
         return await self._ask(cell, lambda line: what(attachments_pb2_grpc.AttachmentsStub(line)))
 
-    async def _ask(self, cell: Cell, what: Callable[[grpc.aio.Channel], Awaitable[T]]) -> T:
-        process = freshest(cell)
+    async def _ask(
+        self, cell: Cell, what: Callable[[grpc.aio.Channel], Awaitable[T]], choose: Callable[[Cell], Process] | None = None
+    ) -> T:
+        process = (choose or freshest)(cell)
         try:
             return await what(self._channel(process.address))
         except grpc.aio.AioRpcError as error:
@@ -98,3 +100,9 @@ def freshest(cell: Cell) -> Process:
     if not cell.processes:
         raise CellAway(f"cell {cell.name} has no process; none of it was ever heard of")
     return min(cell.processes, key=lambda process: process.heartbeat_age_s)
+
+
+def steadiest(cell: Cell) -> Process:
+    """The same one whoever asks, as long as it is heard of."""
+    heard = [process for process in cell.processes if process.healthy]
+    return min(heard, key=lambda process: process.process_id) if heard else freshest(cell)

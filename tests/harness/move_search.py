@@ -449,4 +449,4 @@ def _frozen(facts: Any) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted(kept.items()))
 
 
-KEPT = frozenset(("window_s", "rows", "unequal_buckets", "seq", "last_ts_us", "sealed_us", "back", "pause_ms"))
+KEPT = frozenset(("window_s", "rows", "seq", "last_ts_us", "sealed_us", "back", "pause_ms"))

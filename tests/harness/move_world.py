@@ -149,10 +149,17 @@ def await_mark(world: World, place: int, request: Any) -> tuple[Cell, Any]:
     return cell, transfer_pb2.AwaitMarkReply(seen=seen, seq=cell.data[-1] if cell.data else 0)
 
 
-def digest(world: World, place: int, request: Any) -> tuple[Cell, Any]:
-    cell = world.cells[place]
-    bucket = transfer_pb2.Bucket(table="log", bucket=0, rows=len(cell.data), hash=repr(sorted(cell.data)))
-    return cell, transfer_pb2.DigestReply(buckets=[bucket])
+def compare(world: World, place: int, request: Any) -> tuple[Cell, Any]:
+    """Whole at once; what is watched from then on is published."""
+    cell, giver = world.cells[place], world.cells[1 - place]
+    if cell.follows is None or not giver.published:
+        raise Refused("nothing was copied here")
+    return cell._replace(published=True), transfer_pb2.CompareReply(done=True)
+
+
+def compare_rest(world: World, place: int, request: Any) -> tuple[Cell, Any]:
+    cell, giver = world.cells[place], world.cells[1 - place]
+    return cell, transfer_pb2.CompareRestReply(differs=[] if cell.data == giver.data else ["log"])
 
 
 def take(world: World, place: int, request: Any) -> tuple[Cell, Any]:
@@ -195,7 +202,8 @@ VERBS = {
     "Seal": seal,
     "Unseal": unseal,
     "AwaitMark": await_mark,
-    "Digest": digest,
+    "Compare": compare,
+    "CompareRest": compare_rest,
     "Take": take,
     "Retire": retire,
     "Drop": drop,

@@ -1,70 +1,41 @@
 """Corruptions are planted in a real copy, one at a time, in every table that travels: what decides about a switch sees each of them."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from cells.chat.domain.catalogue import chat_tables
 from cells.runtime.transfer import travelling
-from cells.runtime.transfer.moving.digests import digest
+from cells.runtime.transfer.moving.comparing import Compared, Comparison
 from cells.runtime.transfer.moving.owner import Owner
-from chassis.clock import SystemClock
-from chassis.identity import CellName, WorkspaceId, make_workspace_id
-from control_plane.moves.digests import differing
-from control_plane.moves.steps import Work
-from control_plane.registry import Cell, CellState, Move, MoveState, MoveStep
-from protos.cell.v1 import transfer_pb2
+from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.corruption import STRANGER, Corruption, corruptions, sow, sown
 from tests.harness.databases import FreshDatabase
-from tests.slice.test_transfer import MOVE, a_side, copied
+from tests.slice.test_proofs import MANY, moving
+from tests.slice.test_transfer import MOVE, Side, a_side, copied
 
 pytestmark = pytest.mark.anyio
 
 TABLES = travelling(chat_tables())
 CORRUPTIONS_MIN = 300
-ORIGINAL = "cell-1"
 KINDS = {"lost", "extra", "changed", "wrong tenant", "a stranger's", "JSON", "TOASTed", "NULL or empty"}
+MANY_MORE = (
+    "INSERT INTO log (workspace_id, seq, ts_us, kind, audience, payload)"
+    " SELECT $1, n, n, 'many', ARRAY['C1'], '' FROM generate_series(100000, 106000) AS n"
+)
+"""So that the workspace is larger than what is compared as a whole."""
 
 
-@dataclass(frozen=True)
-class Doors:
-    """The two cells' own digests: of the original as it was, of the copy within this test's transactions."""
-
-    workspace_id: WorkspaceId
-    copy: Owner
-    original: transfer_pb2.DigestReply
-
-    async def ask(self, cell: Cell, what: Callable[[Any], Awaitable[Any]]) -> Any:
-        return self.original if cell.name == ORIGINAL else await what(Stub(self.copy, self.workspace_id))
-
-    ask_transfer = ask
-
-
-@dataclass(frozen=True)
-class Stub:
-    line: Owner
-    workspace_id: WorkspaceId
-
-    async def Digest(self, request: transfer_pb2.DigestRequest, timeout: float) -> transfer_pb2.DigestReply:
-        return await digested(self.line, self.workspace_id)
-
-
-async def digested(line: Owner, workspace_id: WorkspaceId) -> transfer_pb2.DigestReply:
-    found = await digest(line, TABLES, workspace_id, ())
-    return transfer_pb2.DigestReply(buckets=[transfer_pb2.Bucket(table=b.table, bucket=b.bucket, rows=b.rows, hash=b.hash) for b in found])
-
-
-async def tables_that_differ(work: Work, copy: Owner, planted: Corruption | None) -> set[str]:
-    """What a move would see of this one corruption, which is then taken back."""
+async def tables_that_differ(original: Owner, copy: Owner, workspace_id: WorkspaceId, planted: Corruption | None) -> set[str]:
+    """What a comparison sees of this one corruption, which is then taken back."""
     harmed = copy.transaction(isolation="repeatable_read")
     await harmed.start()
     try:
         if planted is not None:
-            assert (await copy.execute(planted.statement, work.move.workspace_id)).endswith(" 1"), planted
-        return {table for table, _ in await differing(work, ())}
+            assert (await copy.execute(planted.statement, workspace_id)).endswith(" 1"), planted
+        found = Compared()
+        await Comparison(original, copy, workspace_id, found).whole(TABLES)
+        return {differs.partition(" ")[0] for differs in found.differs}
     finally:
         await harmed.rollback()
 
@@ -82,13 +53,13 @@ async def test_every_planted_corruption_is_seen_before_a_switch(two: tuple[Fresh
             async with a.owner.connected(ours) as original, b.owner.connected(ours) as copy:
                 each = await sown(original, TABLES)
                 await sow(original, each, ours)
+                await original.execute(MANY_MORE, ours)
                 await copied(a, b, ours)
                 await sow(copy, each, STRANGER)
                 await copy.execute("SET session_replication_role = replica")  # rows need not fit those of other tables
-                work = a_work(ours, Doors(ours, copy, await digested(original, ours)))
-                assert await tables_that_differ(work, copy, None) == set()
+                assert await tables_that_differ(original, copy, ours, None) == set()
                 planted = list(corruptions(each))
-                unseen = [one for one in planted if await tables_that_differ(work, copy, one) != {one.table}]
+                unseen = [one for one in planted if await tables_that_differ(original, copy, ours, one) != {one.table}]
         finally:
             for side in (b, a):  # a slot that is still followed cannot be dropped
                 await side.moves.drop(MOVE, ours)
@@ -98,9 +69,24 @@ async def test_every_planted_corruption_is_seen_before_a_switch(two: tuple[Fresh
     assert len(planted) >= CORRUPTIONS_MIN
 
 
-def a_work(workspace_id: WorkspaceId, doors: Doors) -> Work:
-    source, target = (Cell(CellName(name), "", CellState.ACTIVE, False, 10, 1, 0) for name in (ORIGINAL, "cell-2"))
-    born = datetime(2026, 1, 1, tzinfo=UTC)
-    step, state = MoveStep.VERIFY, MoveState.RUNNING
-    move = Move(MOVE, workspace_id, "acme", source.name, target.name, 1, step, state, 1, {}, "", born, None, 0, 0)
-    return Work(move, source, target, doors, SystemClock())
+async def test_corruption_planted_in_every_table_after_all_was_equal_is_seen_in_the_freeze(
+    two: tuple[FreshDatabase, FreshDatabase],
+) -> None:
+    """Committed in the copy, where nobody compares any more: its own log tells which rows to look at."""
+    async with moving(two, MANY, also=every_table) as it:
+        assert await it.proved() == []
+        async with it.b.owner.connected(it.ours) as copy, copy.transaction():
+            await copy.execute("SET LOCAL session_replication_role = replica")
+            each = await sown(copy, TABLES)
+            first = {one.table: one for number, one in enumerate(corruptions(each)) if number % 3 or one.kind == "lost"}
+            for planted in first.values():
+                assert (await copy.execute(planted.statement, it.ours)).endswith(" 1"), planted
+        seen = await it.sealed(7)
+    assert {differs.partition(" ")[0] for differs in seen} >= {table.name for table in TABLES}
+
+
+async def every_table(a: Side, b: Side, workspace_id: WorkspaceId) -> None:
+    async with a.owner.connected(workspace_id) as line:
+        await sow(line, await sown(line, TABLES), workspace_id)
+    async with b.owner.connected() as line:
+        await sow(line, await sown(line, TABLES), STRANGER)

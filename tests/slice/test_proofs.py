@@ -1,7 +1,7 @@
 """What decides about a switch: both cells compared at one moment while they are written, then whatever changed in either since."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,7 +25,8 @@ HARMS = {
     "lost": "DELETE FROM log WHERE workspace_id = $1 AND seq = -99923",
     "changed": "UPDATE log SET payload = 'other' WHERE workspace_id = $1 AND seq = -99923",
     "wrong tenant": "UPDATE log SET workspace_id = 'T0STRANGER' WHERE workspace_id = $1 AND seq = -99923",
-    "extra": "INSERT INTO log SELECT workspace_id, -100000, ts_us, kind, audience, payload FROM log WHERE workspace_id = $1 AND seq = -99923",
+    "extra": "INSERT INTO log SELECT workspace_id, -100000, ts_us, kind, audience, payload FROM log"
+    " WHERE workspace_id = $1 AND seq = -99923",
 }
 
 
@@ -68,13 +69,17 @@ class Moving:
 
 
 @asynccontextmanager
-async def moving(two: tuple[FreshDatabase, FreshDatabase], rows: int) -> AsyncIterator[Moving]:
+async def moving(
+    two: tuple[FreshDatabase, FreshDatabase], rows: int, also: Callable[[Side, Side, WorkspaceId], Awaitable[None]] | None = None
+) -> AsyncIterator[Moving]:
     async with a_side(two[0]) as a, a_side(two[1]) as b:
         ours = make_workspace_id()
         await a.ownership.admit(ours, "acme", "acme", 1)
         await say(a, ours, 5)
         async with a.owner.connected(ours) as line:
             await line.execute(SOWN, ours, rows)
+        if also is not None:
+            await also(a, b, ours)
         try:
             await copied(a, b, ours)
             connection, _ = await a.moves.publish(MOVE, ours)

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncpg
 from sqlalchemy import Table
@@ -77,8 +78,9 @@ class Changes:
     async def _either(self) -> None:
         assert self.stream is not None
         moved = asyncio.ensure_future(self._moved.wait())
+        either: set[asyncio.Future[Any]] = {moved, self.stream.ended}
         try:
-            await asyncio.wait({moved, self.stream.ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             moved.cancel()
 

@@ -12,6 +12,7 @@ from cells.runtime.transfer.moving.publishing import publish
 from chassis.identity import WorkspaceId
 
 PROOFS_MAX = 8
+ATTEMPTS_MAX = 5
 
 
 class Proofs:
@@ -25,8 +26,7 @@ class Proofs:
         """Begin, begin again where the last attempt failed, or look. Raises CannotMove."""
         proof = self._proofs.get(move_id)
         if proof is None or not (proof.running or proof.compared.differs):
-            problem = proof.problem if proof is not None else ""
-            proof = await self._begin(database, move_id, workspace_id, source, problem)
+            proof = await self._begin(database, move_id, workspace_id, source, proof)
         proof.pace.set(speed)
         if proof.running:
             await proof.look(wait_s)
@@ -49,14 +49,18 @@ class Proofs:
             if task is not None:
                 task.cancel()
 
-    async def _begin(self, database: OwnerDatabase, move_id: str, workspace_id: WorkspaceId, source: str, problem: str) -> Proof:
+    async def _begin(self, database: OwnerDatabase, move_id: str, workspace_id: WorkspaceId, source: str, failed: Proof | None) -> Proof:
+        attempt, problem = (failed.attempt + 1, failed.problem) if failed is not None else (1, "")
+        if attempt > ATTEMPTS_MAX:
+            del self._proofs[move_id]
+            raise CannotMove(f"{ATTEMPTS_MAX} comparisons failed: {problem}")
         if sum(proof.running for proof in self._proofs.values()) >= PROOFS_MAX:
             raise CannotMove(f"{PROOFS_MAX} comparisons run here already")
         async with database.connected() as connection:
             if not await is_following(connection, move_id):
                 raise CannotMove(f"nothing was copied here for move {move_id}")
         await publish(database, self._tables, move_id, workspace_id)
-        proof = self._proofs[move_id] = Proof(move_id, workspace_id, source, problem=problem)
+        proof = self._proofs[move_id] = Proof(move_id, workspace_id, source, problem=problem, attempt=attempt)
         proof.task = asyncio.create_task(prove(database, self._tables, proof))
         return proof
 

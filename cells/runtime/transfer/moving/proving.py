@@ -36,6 +36,8 @@ class Proof:
     source: str
     compared: Compared = field(default_factory=Compared)
     problem: str = ""
+    """Why the last attempt ended."""
+    attempt: int = 1
     changes: tuple[Changes, ...] = ()
     lines: tuple[Owner, ...] = ()
     equal: asyncio.Event = field(default_factory=asyncio.Event)
@@ -83,6 +85,7 @@ async def prove(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof
         async with _standing(database, tables, proof) as (original, copy):
             await _compare_all(database, tables, proof, original, copy)
             while not proof.compared.differs:
+                proof.problem = ""
                 proof.equal.set()
                 async with asyncio.timeout(IDLE_S_MAX):
                     await proof.asked.wait()
@@ -96,7 +99,10 @@ async def prove(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof
 
 
 async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> tuple[list[str], int]:
-    """(what differs, how many rows were compared) in a workspace that is sealed with mark `number`: nothing, if it arrived whole. Raises CannotMove without a proof."""
+    """(what differs, how many rows were compared) in a workspace that is sealed with mark `number`: nothing, if it arrived whole.
+
+    Raises CannotMove without a proof.
+    """
     if not proof.running or not proof.equal.is_set() or len(proof.lines) != 2:
         raise CannotMove(f"nothing is proved for move {proof.move_id}: {proof.problem or 'it is compared still'}")
     for changes in proof.changes:

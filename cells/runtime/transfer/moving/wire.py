@@ -50,7 +50,8 @@ class Following(asyncio.Protocol):
         query = f"START_REPLICATION SLOT {slot} LOGICAL {position} ({options})".encode() + b"\0"
         self._transport.write(_FRAME.pack(b"Q", len(query) + 4) + query)
         async with asyncio.timeout(STARTED_S_MAX):
-            await asyncio.wait({self.started, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {self.started, self.ended}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not self.started.done():
             raise CannotMove(f"the changes of {publication} cannot be followed: {self.ended.result()}")
         self._acknowledge_later()

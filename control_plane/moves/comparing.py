@@ -1,0 +1,38 @@
+"""Nothing is decided unproved: the taking cell compares both at one moment, and what changed since while the giver is sealed."""
+
+from typing import TYPE_CHECKING, Any
+
+from control_plane.moves.outcomes import StepRefused, Wait
+from protos.cell.v1 import transfer_pb2
+
+if TYPE_CHECKING:
+    from control_plane.moves.steps import Work
+    from control_plane.registry import Cell
+
+WAIT_MS = 1_000
+AGAIN_S = 0.5
+"""After an attempt that failed; the cell gives up after a few."""
+REST_S_MAX = 10.0
+
+
+async def prove(work: "Work", giver: "Cell", taker: "Cell", speed: float = 0.0) -> transfer_pb2.CompareReply:
+    """How far the taker is. Raises StepRefused where the two cells differ; a comparison that failed is begun again."""
+    request = transfer_pb2.CompareRequest(**work.key, connection=await work.connection(giver), wait_ms=WAIT_MS, speed=speed)
+    reply: transfer_pb2.CompareReply = await work.say(taker, "Compare", request)
+    _refuse(reply)
+    return reply
+
+
+def compared_so_far(proof: transfer_pb2.CompareReply) -> Wait:
+    return Wait(AGAIN_S if proof.problem else 0.0, {"compared": proof.rows, "compare_problem": proof.problem})
+
+
+async def prove_rest(work: "Work", taker: "Cell", number: int) -> None:
+    """While people wait: what changed since the two were seen equal. Raises StepRefused where they differ now."""
+    request = transfer_pb2.CompareRestRequest(**work.key, number=number)
+    _refuse(await work.say(taker, "CompareRest", request, REST_S_MAX))
+
+
+def _refuse(reply: Any) -> None:
+    if reply.differs:
+        raise StepRefused(f"the two cells differ in {'; '.join(reply.differs)}")
