@@ -19,6 +19,7 @@ from cells.runtime.log import LoggedEvent, LoggedTenant, WorkspaceLog
 from cells.runtime.tenancy import Database, Tenancy, TenancyState, TenantScope
 from cells.runtime.workload import TENANT_KEY, Workload
 from chassis.clock import Clock, SystemClock
+from chassis.flags import Switchboard
 from chassis.mail import Mailer
 from tests.harness.databases import FreshDatabase
 from tests.harness.shown import write_down
@@ -174,8 +175,10 @@ class Chat:
 
 
 @asynccontextmanager
-async def a_chat(databases: FreshDatabase, clock: Clock | None = None, mailer: Mailer | None = None) -> AsyncIterator[Chat]:
+async def a_chat(
+    databases: FreshDatabase, clock: Clock | None = None, mailer: Mailer | None = None, flags: Switchboard | None = None
+) -> AsyncIterator[Chat]:
     clock = clock or SystemClock()
     async with a_log(databases.app_url) as (database, log):
         files = FileSettings(store="memory://")
-        yield Chat(databases, chat(clock, Claims(None, clock), files=files, mailer=mailer), database, log)
+        yield Chat(databases, chat(clock, Claims(None, clock), files=files, mailer=mailer, flags=flags), database, log)
