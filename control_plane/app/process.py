@@ -13,6 +13,7 @@ from chassis.clock import SystemClock
 from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
+from control_plane.app.fleet import serve_fleet
 from control_plane.app.settings import ControlSettings
 from control_plane.moves import Controller, Desk, Drainer, PauseFolder, Reaper, no_pause
 from control_plane.provision.interface import Provisioner
@@ -77,6 +78,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         mailer = Mailer(carrier_of(settings.mail), settings.mail.sender)
         finder = WorkspaceFinder(registry, mailer, settings.public_url, SystemClock())
         await _register(grpc_server, registry, DirectoryService(view, acknowledgements, finder), admin)
+        rollouts = serve_fleet(grpc_server, registry, provisioner, admin.auditor)
         port = listen(grpc_server, str(settings.listen), settings.tls)
         loops = (
             Follower(view, registry, settings.database_url).run(),
@@ -86,6 +88,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             finder.run(),
             Reaper(registry, doors).run(),
             drainer.run(),
+            *rollouts,
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]

@@ -14,10 +14,11 @@ from chassis.rpc import Tls, channel
 from chassis.settings import load
 from control_plane.cli.errors import EXIT_NOT_RUNNING, CliError, NotRunning
 from control_plane.cli.home import Platform, running_platform
-from protos.admin.v1 import admin_pb2_grpc
+from protos.admin.v1 import admin_pb2_grpc, fleet_pb2_grpc
 
 if TYPE_CHECKING:
     from protos.admin.v1.admin_pb2_grpc import AdminAsyncStub
+    from protos.admin.v1.fleet_pb2_grpc import FleetAsyncStub
 
 CONNECT_S_MAX = 3.0
 CALL_S_MAX = 30.0
@@ -28,8 +29,9 @@ T = TypeVar("T")
 class Admin:
     """`await admin(stub.Method, request)`: with a deadline, and with who typed for the audit."""
 
-    def __init__(self, stub: "AdminAsyncStub") -> None:
-        self.stub = stub
+    def __init__(self, line: grpc.aio.Channel) -> None:
+        self.stub: AdminAsyncStub = admin_pb2_grpc.AdminStub(line)
+        self.fleet: FleetAsyncStub = fleet_pb2_grpc.FleetStub(line)
         self.metadata = (("waggle-actor", _typist()),)
 
     async def __call__(self, method: Callable[..., Awaitable[T]], request: object) -> T:
@@ -45,7 +47,7 @@ async def _ask(platform: Platform, work: Callable[[Admin], Awaitable[T]]) -> T:
     await _require_listener(platform)
     async with channel(platform.control_plane, platform.credential, load(Tls, os.environ)) as connected:
         try:
-            return await work(Admin(admin_pb2_grpc.AdminStub(connected)))
+            return await work(Admin(connected))
         except grpc.aio.AioRpcError as error:
             raise CliError(line_of(error)) from None
 

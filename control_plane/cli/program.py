@@ -8,6 +8,7 @@ from control_plane.cli.cells import cells
 from control_plane.cli.contents import messages, plans
 from control_plane.cli.exchanges import workspaces
 from control_plane.cli.flags import flags
+from control_plane.cli.fleet import fleet
 from control_plane.cli.health import doctor, status
 from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
@@ -29,6 +30,7 @@ def program() -> typer.Typer:
     app.add_typer(cells, name="cell")
     app.add_typer(workspaces, name="workspace")
     app.add_typer(moves, name="move")
+    app.add_typer(fleet, name="fleet")
     accounts(users)
     app.add_typer(users, name="user")
     app.add_typer(tokens, name="token")

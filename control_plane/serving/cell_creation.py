@@ -42,7 +42,8 @@ class CellCreation:
 
     async def _want(self, row: Cell, provisioner: Provisioner) -> None:
         try:
-            await provisioner.create(CellSpec(name=row.name, region=row.region))
+            version = await self.registry.rollouts.settled_version()
+            await provisioner.create(CellSpec(name=row.name, region=row.region, version=version))
         except ProvisionError:
             await self.registry.cells.change_state(row.name, CellState.PROVISIONING, CellState.RETIRED)
             raise

@@ -3,6 +3,7 @@
 import grpc
 
 from chassis.errors import WaggleError
+from control_plane.fleet import RolloutRefused
 from control_plane.moves import MoveRefused
 from control_plane.placement import PlacementRefused
 from control_plane.provision.errors import ProvisionError
@@ -12,6 +13,7 @@ from control_plane.registry import (
     FlagUnset,
     MoveUnknown,
     NameTaken,
+    RolloutUnknown,
     TooManyFlags,
     TransitionRefused,
     WorkspaceUnknown,
@@ -51,6 +53,8 @@ _STATUSES: tuple[tuple[type[WaggleError], grpc.StatusCode], ...] = (
     (CellUnknown, grpc.StatusCode.NOT_FOUND),
     (MoveUnknown, grpc.StatusCode.NOT_FOUND),
     (MoveRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (RolloutUnknown, grpc.StatusCode.NOT_FOUND),
+    (RolloutRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (FlagUnset, grpc.StatusCode.NOT_FOUND),
     (TooManyFlags, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (TransitionRefused, grpc.StatusCode.FAILED_PRECONDITION),

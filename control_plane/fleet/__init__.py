@@ -1,0 +1,6 @@
+"""What goes through the whole fleet: a schema or a build, in waves, a row being all the memory there is."""
+
+from control_plane.fleet.conductor import Conductor
+from control_plane.fleet.desk import FleetDesk, RolloutRefused
+
+__all__ = ["Conductor", "FleetDesk", "RolloutRefused"]
