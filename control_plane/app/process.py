@@ -15,7 +15,7 @@ from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.fleet import serve_fleet
 from control_plane.app.settings import ControlSettings
-from control_plane.moves import Controller, Desk, Drainer, PauseFolder, Reaper, no_pause
+from control_plane.moves import Controller, Desk, Drainer, Pacer, PauseFolder, Reaper, WalBudget, no_pause
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry, open_registry
 from control_plane.serving.acknowledgements import Acknowledgements
@@ -56,9 +56,11 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         callers = Callers(registry, credential)
         grpc_server = server(credential, recognise=callers.recognise)
         pause = no_pause if settings.move_pauses is None else PauseFolder(settings.move_pauses)
-        controller = Controller(registry, doors, SystemClock(), pause, attachments=AttachmentDoors(doors))
+        wal_budget_bytes = settings.move_wal_budget_mb * 2**20
+        pacer = Pacer(registry, settings.moves_max, wal_budget_bytes)
+        controller = Controller(registry, doors, SystemClock(), pause, attachments=AttachmentDoors(doors), pacing=pacer)
         desk = Desk(registry, doors)
-        drainer = Drainer(registry, desk, controller.wake)
+        drainer = Drainer(registry, desk, controller.wake, pacer.at_once)
         admin = AdminService(
             registry=registry,
             view=view,
@@ -72,6 +74,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             moves=desk,
             flags=FlagDesk(registry, acknowledgements),
             on_move=controller.wake,
+            waiting=pacer.waiting,
             public_url=settings.public_url,
             version=version("waggle"),
         )
@@ -85,6 +88,8 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             acknowledgements.run(registry),
             Reconciler(registry, lifecycle, cell_creation, SystemClock()).run(),
             controller.run(),
+            pacer.run(),
+            WalBudget(registry, doors, wal_budget_bytes).run(),
             finder.run(),
             Reaper(registry, doors).run(),
             drainer.run(),

@@ -7,6 +7,7 @@ from chassis.errors import SettingsError
 from chassis.mail import MailSettings
 from chassis.rpc import Tls
 from chassis.settings import Address, setting
+from control_plane.moves.pace import ALLOWED_MAX
 
 PREFIXES = ("WAGGLE_CONTROL_",)
 
@@ -23,6 +24,16 @@ class ControlSettings:
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")
+    moves_max: float = setting(
+        "WAGGLE_CONTROL_MOVES_MAX",
+        default=ALLOWED_MAX,
+        min=1,
+        max=64,
+        help="moves of one cell at once, at most; the pace finds how many",
+    )
+    move_wal_budget_mb: int = setting(
+        "WAGGLE_CONTROL_MOVE_WAL_BUDGET_MB", default=2048, min=1, max=1_000_000, help="WAL that a move may keep, MiB; past it it is aborted"
+    )
     testing: bool = setting("WAGGLE_CONTROL_TESTING", default=False, help="allow what only tests may do")
     move_pauses: Path | None = setting("WAGGLE_CONTROL_MOVE_PAUSES", default=None, help="tests only: folder of points where moves stop")
     mail: MailSettings = field(default_factory=MailSettings)

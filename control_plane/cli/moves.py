@@ -89,10 +89,10 @@ def list_moves(
         show_json([move_json(move) for move in found])
         return
     rows = [
-        (m.move_id, m.workspace, m.source, m.target, m.state, m.step, m.rows, f"{m.pause_ms:.0f} ms", f"{m.duration_s:.1f} s")
+        (m.move_id, m.workspace, m.source, m.target, m.state, m.step, m.rows, f"{m.pause_ms:.0f} ms", f"{m.duration_s:.1f} s", _waits(m))
         for m in found
     ]
-    show_table("", ("move", "workspace", "from", "to", "state", "step", "rows", "pause", "duration"), rows)
+    show_table("", ("move", "workspace", "from", "to", "state", "step", "rows", "pause", "duration", ""), rows)
 
 
 @moves.command("abort")
@@ -149,8 +149,17 @@ def _line(move: admin_pb2.Move) -> str:
     share = f" of {move.rows_planned}" if move.step == "copy" else ""
     lag = f", lag {move.lag_ms:.0f} ms" if move.lag_ms else ""
     rate = f", {move.rows / move.duration_s:,.0f} rows/s" if move.step == "copy" and move.duration_s else ""
-    why = f"; {move.problem}" if move.problem else ""
+    why = "".join(f"; {line}" for line in (_waits(move), move.problem) if line)
     return f"{move.workspace} to {move.target}: {move.step}, {move.rows}{share} rows{rate}{lag}, {move.duration_s:.0f} s{why}"
+
+
+def _begins(move: admin_pb2.Move) -> bool:
+    return move.step == "prepare"
+
+
+def _waits(move: admin_pb2.Move) -> str:
+    """What holds it back: other people's latency, most often."""
+    return f"waiting: {move.waiting}" if move.waiting and _begins(move) else move.waiting
 
 
 def _arrived(move: admin_pb2.Move) -> bool:
@@ -176,6 +185,8 @@ def _print(move: admin_pb2.Move) -> None:
         facts.append(("pause", f"{move.pause_ms:.0f} ms"))
     if move.state == "window":
         facts.append(("rollback", f"possible for {move.window_left_s:.0f} s: waggle move rollback {move.move_id}"))
+    if move.waiting:
+        facts.append(("waiting" if _begins(move) else "paced", move.waiting))
     if move.problem:
         facts.append(("problem", move.problem))
     show_facts(facts)

@@ -85,4 +85,4 @@ def plan_json(plan: admin_pb2.MovePlan) -> dict[str, Any]:
 
 def move_json(move: admin_pb2.Move) -> dict[str, Any]:
     fields = ("move_id", "state", "pause_ms", "rows", "duration_s", "workspace", "workspace_id", "source", "target", "step", "problem")
-    return {name: getattr(move, name) for name in fields}
+    return {name: getattr(move, name) for name in (*fields, "waiting")}

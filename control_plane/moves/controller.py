@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import structlog
@@ -13,13 +13,16 @@ from chassis.clock import Clock
 from chassis.errors import WaggleError
 from control_plane.moves.attachments import Attachments, NoAttachments
 from control_plane.moves.outcomes import Done, Outcome, Switch
+from control_plane.moves.pacer import Pacing, Unpaced
 from control_plane.moves.steps import RUN, Doors, Work, no_pause
 from control_plane.moves.turning import Turn, after, after_failure
 from control_plane.registry import DATABASE_AWAY, Cell, Conflict, Move, MoveStep, Registry, TransitionRefused
 
 EVERY_S = 0.5
 LEASE_S = 3.0
-MOVES_MAX = 4
+TASKS_MAX = 64
+"""Moves in the hands of one replica; what a cell bears is the pacing's business."""
+UNFINISHED_MAX = 1_000
 RETRY_S = 0.5
 
 MOVES_ENDED = Counter("waggle_moves_ended_total", "Moves that ended, by how.", ["state"])
@@ -47,6 +50,7 @@ class Controller:
     pause: Callable[[str], Awaitable[None]] = no_pause
     lease_s: float = LEASE_S
     attachments: Attachments = field(default_factory=NoAttachments)
+    pacing: Pacing = field(default_factory=Unpaced)
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _connections: dict[str, str] = field(default_factory=dict)
@@ -77,14 +81,24 @@ class Controller:
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _sweep(self) -> None:
-        for move in await self.registry.moves.unfinished(limit=100):
+        refused: set[tuple[str, str]] = set()
+        for move in await self.registry.moves.unfinished(limit=UNFINISHED_MAX):
             if move.id in self._tasks:
                 continue
-            if len(self._tasks) >= MOVES_MAX and move.step is MoveStep.PREPARE:
+            if move.step is MoveStep.PREPARE and not await self._may_begin(move, refused):
                 continue
             task = self._tasks[move.id] = asyncio.create_task(self._work(move.id))
             task.add_done_callback(partial(self._forget, move.id))
         MOVES_RUNNING.set(len(self._tasks))
+
+    async def _may_begin(self, move: Move, refused: set[tuple[str, str]]) -> bool:
+        """The oldest of those between the same two cells first; `refused`: those that need not be asked about again in this sweep."""
+        if len(self._tasks) >= TASKS_MAX or (move.source, move.target) in refused:
+            return False
+        if await self.pacing.admit(move):
+            return True
+        refused.add((move.source, move.target))
+        return False
 
     def _forget(self, move_id: str, _task: "asyncio.Task[None]") -> None:
         self._tasks.pop(move_id, None)
@@ -156,7 +170,7 @@ class Controller:
     async def _step(self, move: Move) -> Outcome:
         source, target = await self._cell(move.source), await self._cell(move.target)
         work = Work(move, source, target, self.doors, self.clock, self._connections, self.pause, attachments=self.attachments)
-        return await RUN[move.step](work)
+        return await RUN[move.step](replace(work, speed=self.pacing.speed(move)))
 
     async def _cell(self, name: str) -> Cell:
         return await self.registry.cells.require(name)

@@ -49,6 +49,8 @@ class Drainer:
     registry: Registry
     desk: Desk
     on_move: Callable[[], None]
+    at_once: Callable[[str], int] = lambda _: AT_ONCE_MAX
+    """Moves of a cell that are begun or wait their turn."""
 
     async def run(self) -> None:
         """Until cancelled. Replicas may both do it: a workspace has at most one unfinished move."""
@@ -64,7 +66,8 @@ class Drainer:
     async def turn(self, cell: Cell) -> None:
         """Begin as many moves as there is room for."""
         unfinished = {move.workspace_id: move for move in await self.registry.moves.unfinished(limit=MOVES_MAX)}
-        room = AT_ONCE_MAX - sum(move.source == cell.name and move.state is MoveState.RUNNING for move in unfinished.values())
+        begun = sum(move.source == cell.name and move.state is MoveState.RUNNING for move in unfinished.values())
+        room = self.at_once(cell.name) - begun
         if room <= 0:
             return
         async for workspace in self._living_in(cell):

@@ -53,6 +53,6 @@ def _end_of(move: Move, then: MoveState) -> MoveState:
 
 
 def _kept(move: Move) -> str:
-    """Why a move was undone stays on record to its end."""
+    """Why a move was undone, or its window closed before its time, stays on record to its end."""
     undoing = move.step in (MoveStep.UNFREEZE, MoveStep.UNDO, MoveStep.UNDO_PURGE, MoveStep.BACK_UNFREEZE)
-    return str(move.facts.get("failed", "")) if undoing else ""
+    return str(move.facts.get("failed" if undoing else "over_budget", ""))

@@ -45,6 +45,8 @@ class AdminService(admin_pb2_grpc.AdminServicer):
     moves: Desk
     flags: FlagDesk
     on_move: Callable[[], None]
+    waiting: Callable[[Move], str]
+    """Why a move may not begin yet, or is slow; empty: neither."""
     public_url: str
     version: str
     notices: Notices = field(default_factory=Notices)
@@ -193,17 +195,17 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             move = await self.moves.start(request.workspace[:REFERENCE_CHARACTERS_MAX], request.cell[:REFERENCE_CHARACTERS_MAX], window_s)
             made.append(move.id)
             self.on_move()
-            return move_shape(move)
+            return move_shape(move, self.waiting(move))
 
     async def ShowMove(self, request: admin_pb2.MoveRef, context: Context) -> admin_pb2.Move:
         async with answering(context, "move.show"):
-            return move_shape(await self.moves.find(request.move[:REFERENCE_CHARACTERS_MAX]))
+            move = await self.moves.find(request.move[:REFERENCE_CHARACTERS_MAX])
+            return move_shape(move, self.waiting(move))
 
     async def ListMoves(self, request: admin_pb2.ListMovesRequest, context: Context) -> admin_pb2.ListMovesReply:
         async with answering(context, "move.list"):
-            return admin_pb2.ListMovesReply(
-                moves=[move_shape(move) for move in await self.registry.moves.list(limit=_limit(request.limit))]
-            )
+            moves = await self.registry.moves.list(limit=_limit(request.limit))
+            return admin_pb2.ListMovesReply(moves=[move_shape(move, self.waiting(move)) for move in moves])
 
     async def AbortMove(self, request: admin_pb2.MoveRef, context: Context) -> admin_pb2.Move:
         return await self._turned(request, context, "move.abort", self.moves.abort)
@@ -220,7 +222,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         async with self.auditor.action(context, action, request.move[:REFERENCE_CHARACTERS_MAX]):
             move = await turn(request.move[:REFERENCE_CHARACTERS_MAX])
             self.on_move()
-            return move_shape(move)
+            return move_shape(move, self.waiting(move))
 
 
 def _reference(request: admin_pb2.WorkspaceRef) -> str:

@@ -92,7 +92,8 @@ def plan_shape(plan: Plan) -> admin_pb2.MovePlan:
     )
 
 
-def move_shape(move: Move) -> admin_pb2.Move:
+def move_shape(move: Move, waiting: str = "") -> admin_pb2.Move:
+    """`waiting`: why it may not begin yet, or is slow."""
     left_s = float(move.facts.get("window_s", 0)) - move.step_age_s if move.state is MoveState.WINDOW else 0.0
     return admin_pb2.Move(
         move_id=move.id,
@@ -109,4 +110,5 @@ def move_shape(move: Move) -> admin_pb2.Move:
         problem=move.problem,
         lag_ms=move.facts.get("lag_ms", 0.0),
         window_left_s=max(left_s, 0.0),
+        waiting=waiting,
     )
