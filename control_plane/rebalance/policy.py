@@ -1,6 +1,6 @@
 """What counts as full, what is left alone, and what people may be asked to bear."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from control_plane.registry.facts import CONNECTIONS_FULL, MESSAGES_PER_S_FULL
 
@@ -36,6 +36,10 @@ class Policy:
     month_s: float = 30 * DAY_S
     hot_share: float = 0.2
     """Who alone takes so much of a cell deserves one of their own."""
+
+    def limited(self, moves_max: int) -> "Policy":
+        """To so many moves; 0: as it is."""
+        return replace(self, moves_max=moves_max) if moves_max else self
 
 
 CAPACITIES_DEFAULT, POLICY_DEFAULT = Capacities(), Policy()

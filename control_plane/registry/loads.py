@@ -66,7 +66,7 @@ FROM ({_PLACED} AND workspaces.id IN (
 _RESTS = text("""
 SELECT workspace_id, max(created_at) AS moved_at, extract(epoch FROM clock_timestamp() - max(created_at)) AS moved_age_s,
   sum(coalesce((facts->>'pause_ms')::float8, 0)) AS paused_ms
-FROM moves WHERE created_at > clock_timestamp() - make_interval(secs => :within_s) GROUP BY workspace_id
+FROM moves WHERE created_at > clock_timestamp() - make_interval(secs => :within_s) AND :id IN ('', workspace_id) GROUP BY workspace_id
 """)
 _PAUSE = text("""
 SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY pause_ms) AS p90 FROM (
@@ -114,10 +114,10 @@ class Loads:
             found = {row.cell: (float(row.workspaces), float(row.events_per_s), float(row.connections), float(row.bytes)) for row in rows}
         return {cell: found.get(cell, (0.0, 0.0, 0.0, 0.0)) for cell in cells}
 
-    async def rests(self, within_s: float) -> Mapping[str, Rest]:
-        """Of the workspaces that were moved within that time."""
+    async def rests(self, within_s: float, workspace_id: str = "") -> Mapping[str, Rest]:
+        """Of the workspaces that were moved within that time; of one alone where it is named."""
         async with self._engine.connect() as connection:
-            rows = await connection.execute(_RESTS, {"within_s": within_s})
+            rows = await connection.execute(_RESTS, {"within_s": within_s, "id": workspace_id})
             return {row.workspace_id: Rest(row.moved_at, float(row.moved_age_s), float(row.paused_ms)) for row in rows}
 
     async def pause_ms(self) -> float | None:

@@ -16,6 +16,8 @@ from control_plane.registry.states import UNFINISHED, WorkspaceState, workspace_
 from control_plane.registry.tables import workspaces
 from control_plane.registry.versions import next_version
 
+_PIN = text("UPDATE workspaces SET pins = pins || jsonb_build_object('cell', CAST(:cell AS text)) WHERE id = :id")
+_UNPIN = text("UPDATE workspaces SET pins = pins - 'cell' WHERE id = :id AND pins->>'cell' = :cell")
 _PLACEMENT_LOCK = text("SELECT pg_advisory_xact_lock(7741)")
 """Placements queue behind one another, so that each counts those before it and capacity is exact."""
 
@@ -79,6 +81,16 @@ class Workspaces:
         """One line of why an unfinished row is unfinished; nothing if the row has moved on."""
         async with self._engine.begin() as connection:
             await connection.execute(update(workspaces).where(_as_read(workspace)).values(problem=problem[:500]))
+
+    async def pin(self, workspace_id: str, cell: str) -> None:
+        """To a cell: drains and rebalancing take it nowhere else, and a dedicated one lets it in. Routers do not care."""
+        async with self._engine.begin() as connection:
+            await connection.execute(_PIN, {"id": workspace_id, "cell": cell})
+
+    async def unpin(self, workspace_id: str, cell: str) -> None:
+        """Where it is pinned to that cell; a pin to another is somebody else's."""
+        async with self._engine.begin() as connection:
+            await connection.execute(_UNPIN, {"id": workspace_id, "cell": cell})
 
     async def get(self, reference: str) -> Workspace | None:
         """By id or by name."""

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/admin/v1/rebalance.proto\x12\x0fprotos.admin.v1\"A\n\x0bPlanRequest\x12\x11\n\tmoves_max\x18\x01 \x01(\r\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0f\n\x07\x61t_once\x18\x03 \x01(\r\"I\n\nCellShares\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x03(\x01\x12\r\n\x05\x61\x66ter\x18\x04 \x03(\x01\"\xc8\x01\n\x0bPlannedMove\x12\x11\n\tworkspace\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\r\n\x05\x62ytes\x18\x06 \x01(\x04\x12\x10\n\x08pause_ms\x18\x07 \x01(\x01\x12\x11\n\timbalance\x18\x08 \x01(\x01\x12\r\n\x05state\x18\t \x01(\t\x12\x0f\n\x07move_id\x18\n \x01(\t\x12\x0f\n\x07problem\x18\x0b \x01(\t\"=\n\x0cHotWorkspace\x12\x11\n\tworkspace\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\t\"\x9d\x02\n\rRebalancePlan\x12\x11\n\tresources\x18\x01 \x03(\t\x12+\n\x05moves\x18\x02 \x03(\x0b\x32\x1c.protos.admin.v1.PlannedMove\x12*\n\x05\x63\x65lls\x18\x03 \x03(\x0b\x32\x1b.protos.admin.v1.CellShares\x12*\n\x03hot\x18\x04 \x03(\x0b\x32\x1d.protos.admin.v1.HotWorkspace\x12\r\n\x05notes\x18\x05 \x03(\t\x12\x18\n\x10imbalance_before\x18\x06 \x01(\x01\x12\x17\n\x0fimbalance_after\x18\x07 \x01(\x01\x12\x12\n\nworkspaces\x18\x08 \x01(\r\x12\x0f\n\x07resting\x18\t \x01(\r\x12\r\n\x05spent\x18\n \x01(\r\",\n\x06RunRef\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x15\n\rwithout_moves\x18\x02 \x01(\x08\"\xb4\x02\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x0c\n\x04\x64one\x18\x04 \x01(\r\x12\x0e\n\x06moving\x18\x05 \x01(\r\x12\x0f\n\x07waiting\x18\x06 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\r\x12\x0f\n\x07skipped\x18\x08 \x01(\r\x12\r\n\x05\x61ge_s\x18\t \x01(\x01\x12\x18\n\x10imbalance_before\x18\n \x01(\x01\x12\x19\n\x11imbalance_planned\x18\x0b \x01(\x01\x12+\n\x05moves\x18\x0c \x03(\x0b\x32\x1c.protos.admin.v1.PlannedMove\x12\x0f\n\x07\x61t_once\x18\r \x01(\r\x12\r\n\x05\x62ytes\x18\x0e \x01(\x04\x12\r\n\x05\x65ta_s\x18\x0f \x01(\x01\x12\r\n\x05waits\x18\x10 \x01(\t\" \n\x0fListRunsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"3\n\rListRunsReply\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.protos.admin.v1.Run2\xff\x02\n\tRebalance\x12\x44\n\x04Plan\x12\x1c.protos.admin.v1.PlanRequest\x1a\x1e.protos.admin.v1.RebalancePlan\x12;\n\x05\x41pply\x12\x1c.protos.admin.v1.PlanRequest\x1a\x14.protos.admin.v1.Run\x12\x35\n\x04Show\x12\x17.protos.admin.v1.RunRef\x1a\x14.protos.admin.v1.Run\x12H\n\x04List\x12 .protos.admin.v1.ListRunsRequest\x1a\x1e.protos.admin.v1.ListRunsReply\x12\x35\n\x04Stop\x12\x17.protos.admin.v1.RunRef\x1a\x14.protos.admin.v1.Run\x12\x37\n\x06Resume\x12\x17.protos.admin.v1.RunRef\x1a\x14.protos.admin.v1.Runb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/admin/v1/rebalance.proto\x12\x0fprotos.admin.v1\"e\n\x0bPlanRequest\x12\x11\n\tmoves_max\x18\x01 \x01(\r\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0f\n\x07\x61t_once\x18\x03 \x01(\r\x12\x15\n\x08window_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_window_s\"I\n\nCellShares\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x03(\x01\x12\r\n\x05\x61\x66ter\x18\x04 \x03(\x01\"\xc8\x01\n\x0bPlannedMove\x12\x11\n\tworkspace\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\r\n\x05\x62ytes\x18\x06 \x01(\x04\x12\x10\n\x08pause_ms\x18\x07 \x01(\x01\x12\x11\n\timbalance\x18\x08 \x01(\x01\x12\r\n\x05state\x18\t \x01(\t\x12\x0f\n\x07move_id\x18\n \x01(\t\x12\x0f\n\x07problem\x18\x0b \x01(\t\"=\n\x0cHotWorkspace\x12\x11\n\tworkspace\x18\x01 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\t\"\x9d\x02\n\rRebalancePlan\x12\x11\n\tresources\x18\x01 \x03(\t\x12+\n\x05moves\x18\x02 \x03(\x0b\x32\x1c.protos.admin.v1.PlannedMove\x12*\n\x05\x63\x65lls\x18\x03 \x03(\x0b\x32\x1b.protos.admin.v1.CellShares\x12*\n\x03hot\x18\x04 \x03(\x0b\x32\x1d.protos.admin.v1.HotWorkspace\x12\r\n\x05notes\x18\x05 \x03(\t\x12\x18\n\x10imbalance_before\x18\x06 \x01(\x01\x12\x17\n\x0fimbalance_after\x18\x07 \x01(\x01\x12\x12\n\nworkspaces\x18\x08 \x01(\r\x12\x0f\n\x07resting\x18\t \x01(\r\x12\r\n\x05spent\x18\n \x01(\r\",\n\x06RunRef\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x15\n\rwithout_moves\x18\x02 \x01(\x08\"\xb4\x02\n\x03Run\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07problem\x18\x03 \x01(\t\x12\x0c\n\x04\x64one\x18\x04 \x01(\r\x12\x0e\n\x06moving\x18\x05 \x01(\r\x12\x0f\n\x07waiting\x18\x06 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x07 \x01(\r\x12\x0f\n\x07skipped\x18\x08 \x01(\r\x12\r\n\x05\x61ge_s\x18\t \x01(\x01\x12\x18\n\x10imbalance_before\x18\n \x01(\x01\x12\x19\n\x11imbalance_planned\x18\x0b \x01(\x01\x12+\n\x05moves\x18\x0c \x03(\x0b\x32\x1c.protos.admin.v1.PlannedMove\x12\x0f\n\x07\x61t_once\x18\r \x01(\r\x12\r\n\x05\x62ytes\x18\x0e \x01(\x04\x12\r\n\x05\x65ta_s\x18\x0f \x01(\x01\x12\r\n\x05waits\x18\x10 \x01(\t\" \n\x0fListRunsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"3\n\rListRunsReply\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.protos.admin.v1.Run2\xff\x02\n\tRebalance\x12\x44\n\x04Plan\x12\x1c.protos.admin.v1.PlanRequest\x1a\x1e.protos.admin.v1.RebalancePlan\x12;\n\x05\x41pply\x12\x1c.protos.admin.v1.PlanRequest\x1a\x14.protos.admin.v1.Run\x12\x35\n\x04Show\x12\x17.protos.admin.v1.RunRef\x1a\x14.protos.admin.v1.Run\x12H\n\x04List\x12 .protos.admin.v1.ListRunsRequest\x1a\x1e.protos.admin.v1.ListRunsReply\x12\x35\n\x04Stop\x12\x17.protos.admin.v1.RunRef\x1a\x14.protos.admin.v1.Run\x12\x37\n\x06Resume\x12\x17.protos.admin.v1.RunRef\x1a\x14.protos.admin.v1.Runb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,23 +32,23 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.admin.v1.rebalance_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLANREQUEST']._serialized_start=52
-  _globals['_PLANREQUEST']._serialized_end=117
-  _globals['_CELLSHARES']._serialized_start=119
-  _globals['_CELLSHARES']._serialized_end=192
-  _globals['_PLANNEDMOVE']._serialized_start=195
-  _globals['_PLANNEDMOVE']._serialized_end=395
-  _globals['_HOTWORKSPACE']._serialized_start=397
-  _globals['_HOTWORKSPACE']._serialized_end=458
-  _globals['_REBALANCEPLAN']._serialized_start=461
-  _globals['_REBALANCEPLAN']._serialized_end=746
-  _globals['_RUNREF']._serialized_start=748
-  _globals['_RUNREF']._serialized_end=792
-  _globals['_RUN']._serialized_start=795
-  _globals['_RUN']._serialized_end=1103
-  _globals['_LISTRUNSREQUEST']._serialized_start=1105
-  _globals['_LISTRUNSREQUEST']._serialized_end=1137
-  _globals['_LISTRUNSREPLY']._serialized_start=1139
-  _globals['_LISTRUNSREPLY']._serialized_end=1190
-  _globals['_REBALANCE']._serialized_start=1193
-  _globals['_REBALANCE']._serialized_end=1576
+  _globals['_PLANREQUEST']._serialized_end=153
+  _globals['_CELLSHARES']._serialized_start=155
+  _globals['_CELLSHARES']._serialized_end=228
+  _globals['_PLANNEDMOVE']._serialized_start=231
+  _globals['_PLANNEDMOVE']._serialized_end=431
+  _globals['_HOTWORKSPACE']._serialized_start=433
+  _globals['_HOTWORKSPACE']._serialized_end=494
+  _globals['_REBALANCEPLAN']._serialized_start=497
+  _globals['_REBALANCEPLAN']._serialized_end=782
+  _globals['_RUNREF']._serialized_start=784
+  _globals['_RUNREF']._serialized_end=828
+  _globals['_RUN']._serialized_start=831
+  _globals['_RUN']._serialized_end=1139
+  _globals['_LISTRUNSREQUEST']._serialized_start=1141
+  _globals['_LISTRUNSREQUEST']._serialized_end=1173
+  _globals['_LISTRUNSREPLY']._serialized_start=1175
+  _globals['_LISTRUNSREPLY']._serialized_end=1226
+  _globals['_REBALANCE']._serialized_start=1229
+  _globals['_REBALANCE']._serialized_end=1612
 # @@protoc_insertion_point(module_scope)

@@ -25,24 +25,30 @@ class PlanRequest(_message.Message):
     MOVES_MAX_FIELD_NUMBER: _builtins.int
     REGION_FIELD_NUMBER: _builtins.int
     AT_ONCE_FIELD_NUMBER: _builtins.int
+    WINDOW_S_FIELD_NUMBER: _builtins.int
     moves_max: _builtins.int
     """0: the default"""
     region: _builtins.str
     """empty: all"""
     at_once: _builtins.int
     """Apply: moves at a time; 0: the default"""
+    window_s: _builtins.float
+    """Apply: how long each move can be rolled back; none: the default"""
     def __init__(
         self,
         *,
         moves_max: _builtins.int = ...,
         region: _builtins.str = ...,
         at_once: _builtins.int = ...,
+        window_s: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_window_s", b"_window_s", "window_s", b"window_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_once", b"at_once", "moves_max", b"moves_max", "region", b"region"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_window_s", b"_window_s", "at_once", b"at_once", "moves_max", b"moves_max", "region", b"region", "window_s", b"window_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__window_s: _TypeAlias = _typing.Literal["window_s"]  # noqa: Y015
+    _WhichOneofArgType__window_s: _TypeAlias = _typing.Literal["_window_s", b"_window_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__window_s) -> _WhichOneofReturnType__window_s | None: ...
 
 Global___PlanRequest: _TypeAlias = PlanRequest  # noqa: Y015
 
