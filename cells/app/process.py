@@ -25,7 +25,7 @@ from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
 from cells.runtime.jobs import DueWork, Errands, Followers
 from cells.runtime.log import Tenants, WorkspaceLog
-from cells.runtime.tenancy import Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
+from cells.runtime.tenancy import Arrivals, Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
 from cells.runtime.tenancy.flags import KeptFlags
 from cells.runtime.transfer import (
     TENANCY_TOPIC,
@@ -142,6 +142,7 @@ async def doors(parts: Parts) -> AsyncIterator[tuple[Ingress, Heartbeat | None]]
             cell=settings.name,
             process_id=parts.process_id,
             version=_version(settings),
+            arrivals=Arrivals(parts.tenants.table),
         )
         grpc_server = server(credential)
         owner = _owner(parts.settings, stack)

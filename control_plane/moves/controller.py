@@ -42,6 +42,15 @@ class LeaseLost(Exception):
     """Another controller has the move."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A move as it was read, under a lease of ours taken at `since_s`; its cells as they were asked for since."""
+
+    move: Move
+    since_s: float
+    cells: dict[str, Cell] = field(default_factory=dict)
+
+
 @dataclass
 class Controller:
     registry: Registry
@@ -105,18 +114,27 @@ class Controller:
 
     async def _work(self, move_id: str) -> None:
         """Step after step while the lease is ours."""
-        while (move := await self._claim(move_id)) is not None and not move.ended:
-            if move.step is MoveStep.WINDOW and not await self._closes(move):
+        held = await self._take_up(move_id)
+        while held is not None:
+            if held.move.step is MoveStep.WINDOW and not await self._closes(held.move):
                 return
-            try:
-                await self._turn(move)
-            except Conflict:
-                continue
-            except LeaseLost:
-                return
-            except DATABASE_AWAY as error:
-                log.warning("database_away", move=move_id, error=repr(error))
-                await asyncio.sleep(RETRY_S)
+            held = await self._turned(held) or await self._take_up(move_id)
+
+    async def _take_up(self, move_id: str) -> Held | None:
+        since_s = self.clock.monotonic_s()
+        move = await self._claim(move_id)
+        return None if move is None or move.ended else Held(move, since_s)
+
+    async def _turned(self, held: Held) -> Held | None:
+        """The move at its next step, which is taken at once: nobody waits for a lease taken anew. None: it is to be taken up again."""
+        try:
+            return await self._turn(held)
+        except (Conflict, LeaseLost):
+            return None
+        except DATABASE_AWAY as error:
+            log.warning("database_away", move=held.move.id, error=repr(error))
+            await asyncio.sleep(RETRY_S)
+            return None
 
     async def _closes(self, move: Move) -> bool:
         """A move in its window takes no place among those that run; the sweep looks at it again."""
@@ -132,15 +150,15 @@ class Controller:
             log.warning("database_away", move=move_id, error=repr(error))
             return None
 
-    async def _turn(self, move: Move) -> None:
+    async def _turn(self, held: Held) -> Held | None:
         """One step, under a lease that is renewed while it lasts."""
-        began_s = self.clock.monotonic_s()
+        move, began_s = held.move, self.clock.monotonic_s()
         await self.pause(f"{move.step}.before")
         try:
-            outcome = await self._leased(move)
+            outcome = await self._leased(held)
         except (WaggleError, TransitionRefused) as error:
             await self._fail(move, error)
-            return
+            return None
         finally:
             STEP_SECONDS.labels(move.step).observe(self.clock.monotonic_s() - began_s)
         await self.pause(f"{move.step}.after")
@@ -148,32 +166,44 @@ class Controller:
             recorded = await self._record(move, after(move, outcome))
         except TransitionRefused as error:
             await self._fail(move, error)
-            return
+            return None
         self._tell(move, recorded)
-        if not isinstance(outcome, Done | Switch):
-            await asyncio.sleep(outcome.wait_s)
+        if isinstance(outcome, Done | Switch):
+            return self._goes_on(held, recorded)
+        await asyncio.sleep(outcome.wait_s)
+        return None
 
-    async def _leased(self, move: Move) -> Outcome:
-        work = asyncio.create_task(self._step(move))
+    def _goes_on(self, held: Held, recorded: Move) -> Held | None:
+        """Under the same lease while it is young. Before a freeze it is made young: people wait from there to the opening."""
+        young = self.clock.monotonic_s() - held.since_s < self.lease_s / 3
+        if recorded.ended or not young or recorded.step in (MoveStep.FREEZE, MoveStep.BACK_FREEZE):
+            return None
+        return Held(recorded, held.since_s, held.cells)
+
+    async def _leased(self, held: Held) -> Outcome:
+        work = asyncio.create_task(self._step(held))
         try:
             while True:
                 done, _ = await asyncio.wait({work}, timeout=self.lease_s / 3)
                 if done:
                     return work.result()
-                if await self._claim(move.id) is None:
+                if await self._claim(held.move.id) is None:
                     raise LeaseLost
         finally:
             if not work.done():
                 work.cancel()
                 await asyncio.wait({work})
 
-    async def _step(self, move: Move) -> Outcome:
-        source, target = await self._cell(move.source), await self._cell(move.target)
+    async def _step(self, held: Held) -> Outcome:
+        move = held.move
+        source, target = await self._cell(held, move.source), await self._cell(held, move.target)
         work = Work(move, source, target, self.doors, self.clock, self._connections, self.pause, attachments=self.attachments)
         return await RUN[move.step](replace(work, speed=self.pacing.speed(move)))
 
-    async def _cell(self, name: str) -> Cell:
-        return await self.registry.cells.require(name)
+    async def _cell(self, held: Held, name: str) -> Cell:
+        if name not in held.cells:
+            held.cells[name] = await self.registry.cells.require(name)
+        return held.cells[name]
 
     async def _record(self, move: Move, turn: Turn | None) -> Move:
         if turn is None:

@@ -10,7 +10,7 @@ import grpc
 
 from cells.runtime.bus.links import Link, SessionDoor
 from cells.runtime.ingress import Ingress
-from cells.runtime.tenancy import Frozen, Moved, NotExecuted, NotMine
+from cells.runtime.tenancy import Arrivals, Frozen, Moved, NotExecuted, NotMine
 from cells.runtime.workload import ASGIApp, Receive, Scope, Send, Tenant
 from chassis.identity import CellName, WorkspaceId
 from protos.tunnel.v1 import tunnel_pb2
@@ -200,7 +200,14 @@ class CellProcess:
         await self.server.stop(None)
 
 
-async def start_cell(name: str = "a", *, door: Door | None = None, app: ASGIApp | None = None, in_flight_max: int = 1024) -> CellProcess:
+async def start_cell(
+    name: str = "a",
+    *,
+    door: Door | None = None,
+    app: ASGIApp | None = None,
+    in_flight_max: int = 1024,
+    arrivals: Arrivals | None = None,
+) -> CellProcess:
     small, ownership, sessions = App(), Ownership(), door or Door()
     taken: SessionDoor = sessions
     ingress = Ingress(
@@ -210,6 +217,7 @@ async def start_cell(name: str = "a", *, door: Door | None = None, app: ASGIApp 
         cell=name,
         process_id=f"{name}-process",
         in_flight_max=in_flight_max,
+        arrivals=arrivals,
     )
     server = grpc.aio.server()
     ingress.register(server)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -144,3 +145,33 @@ async def test_between_the_decision_and_the_opening_nobody_is_refused_for_good_v
         async with controlled(fleet.controller()):
             assert (await fleet.ended(move.id)).state is MoveState.DONE
         assert await fleet.require_sound(workspace_id, 20) == "cell-b"
+
+
+async def test_nothing_is_asked_of_the_registry_between_the_decision_and_the_opening(
+    control_database: FreshDatabase, two: tuple[FreshDatabase, FreshDatabase], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People wait there: the lease and the addresses of the cells are known from before the freeze."""
+    async with a_fleet(control_database, two) as fleet:
+        workspace_id = await fleet.workspace("acme", posts=5)
+        move, said = await fleet.desk.start(workspace_id, "cell-b", 0), []
+
+        async def pause(point: str) -> None:
+            said.append(point)
+
+        for noun, verb in (("moves", "claim"), ("cells", "require")):
+            asked = getattr(fleet.registry, noun)
+            monkeypatch.setattr(type(asked), verb, noted(getattr(type(asked), verb), said))
+        async with controlled(fleet.controller(pause)):
+            assert (await fleet.ended(move.id)).state is MoveState.DONE
+        waiting = said[said.index("sealed") : said.index("open.after")]
+        assert waiting == ["sealed", "seen", "freeze.after", "open.before"]
+
+
+def noted(verb: Callable[..., Any], said: list[str]) -> Callable[..., Any]:
+    """The same, written down."""
+
+    async def asked(*arguments: Any, **named: Any) -> Any:
+        said.append(verb.__name__)
+        return await verb(*arguments, **named)
+
+    return asked

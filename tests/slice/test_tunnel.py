@@ -4,18 +4,18 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 
-from cells.runtime.tenancy import Frozen, Suspended
+from cells.runtime.tenancy import Arrivals, Database, Frozen, Incoming, Suspended, Tenancy, TenancyState, TenancyTable
 from chassis.identity import CellName
 from chassis.stream import BATCH_FRAMES
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward import CellUnavailable, DeadlineExceeded, HoldTimeout, Limits, Overloaded, Refused, Reply
 from router.forward.tunnels import CARRY, CONNECT
-from tests.harness.tunnels import WORKSPACE, CellProcess, forwarding_to, moved, request, start_cell, table_of, until
+from tests.harness.tunnels import WORKSPACE, CellProcess, Sink, forwarding_to, moved, request, start_cell, table_of, until
 
 pytestmark = pytest.mark.anyio
 
@@ -340,3 +340,25 @@ async def test_a_draining_process_finishes_and_its_sibling_takes_over(cell: Cell
         await draining
     assert len(cell.app.asked) == 4
     await asyncio.gather(cell.kill(), sibling.kill())
+
+
+async def test_what_comes_before_its_workspace_is_served_when_it_opens_and_is_not_refused() -> None:
+    """The router hears of a switch a moment before the cell does: a refusal would cost its client a poll."""
+    table = TenancyTable(cast(Database, None))  # nothing is read from it here
+    early = Arrivals(table)
+    process = await start_cell(arrivals=early)
+    row = Tenancy(WORKSPACE, 1, TenancyState.INCOMING, 0, 0, "", b"", "Acme", "acme")
+    table.learn(row)
+    process.ownership.answers[WORKSPACE] = Incoming("on its way here", epoch=1, retry_after_ms=50)
+    routes = table_of(process)
+    routes.learn(WORKSPACE, CellName("a"), 2)
+    async with forwarding_to(routes) as forwarder:
+        answer = asyncio.create_task(forwarder.call(next(routes.routes()), request(body=b"hi")))
+        session = asyncio.create_task(forwarder.open_session(next(routes.routes()), tunnel_pb2.Open(workspace_id=WORKSPACE), Sink()))
+        await until(lambda: early.waiting == 2)
+        process.ownership.answers[WORKSPACE] = None
+        table.learn(replace(row, state=TenancyState.ACTIVE, epoch=2))
+        assert (await answer).body == b"hi"
+        await session
+        assert len(process.door.opens) == 1
+    await process.kill()

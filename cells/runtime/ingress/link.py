@@ -13,7 +13,7 @@ from cells.runtime.ingress.refusals import REQUESTS, draining, elapsed_s, no_ses
 from cells.runtime.ingress.scopes import scope_of
 from cells.runtime.ingress.tally import Tally
 from cells.runtime.ingress.whole import WholeExchange, reply_frame, send_when_free
-from cells.runtime.tenancy import NotExecuted, Overloaded
+from cells.runtime.tenancy import Arrivals, NotExecuted, Overloaded
 from cells.runtime.workload import ASGIApp, Tenant
 from chassis.identity import WorkspaceId
 from chassis.stream import FrameStream, StreamFull, StreamGarbage
@@ -40,6 +40,7 @@ class Work:
     door: SessionDoor | None
     in_flight_max: int = IN_FLIGHT_MAX
     parcels: Parcels = field(default_factory=Parcels)
+    arrivals: Arrivals | None = None
     in_flight: int = 0
     draining: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -52,6 +53,18 @@ class Work:
             return None
         self.tally.count(failed=True)
         return overloaded()
+
+    async def tenant(self, workspace_id: WorkspaceId, epoch: int) -> Tenant:
+        """Raises NotExecuted; first waits for a workspace that is about to be opened here at `epoch`."""
+        try:
+            return self.require_tenant(workspace_id, epoch)
+        except NotExecuted:
+            if not await self.arrived(workspace_id, epoch):
+                raise
+        return self.require_tenant(workspace_id, epoch)
+
+    async def arrived(self, workspace_id: WorkspaceId, epoch: int) -> bool:
+        return self.arrivals is not None and await self.arrivals.wait(workspace_id, epoch)
 
     def refused(self, error: NotExecuted) -> tunnel_pb2.Refusal:
         """The refusal of what did not run; one that wants capacity is an error of this process."""
@@ -196,6 +209,7 @@ class TunnelLink:
     async def _open(self, stream: int, opening: tunnel_pb2.Open) -> None:
         assert self._work.door is not None
         try:
+            await self._work.arrived(WorkspaceId(opening.workspace_id), opening.epoch)
             await self._work.door.on_open(self, stream, opening)
         except NotExecuted as error:
             self._sessions.discard(stream)
@@ -209,7 +223,7 @@ class TunnelLink:
     async def _serve(self, stream: int, request: tunnel_pb2.Request) -> None:
         began_s = time.perf_counter()
         try:
-            tenant = self._work.require_tenant(WorkspaceId(request.workspace_id), request.epoch)
+            tenant = await self._work.tenant(WorkspaceId(request.workspace_id), request.epoch)
         except NotExecuted as error:
             self._refuse(stream, self._work.refused(error))
             return

@@ -14,7 +14,7 @@ from cells.runtime.ingress.link import DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, IN_
 from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, elapsed_s
 from cells.runtime.ingress.scopes import scope_of
 from cells.runtime.ingress.tally import Tally
-from cells.runtime.tenancy import NotExecuted
+from cells.runtime.tenancy import Arrivals, NotExecuted
 from cells.runtime.workload import ASGIApp
 from chassis.identity import WorkspaceId
 from chassis.stream import FrameStream, StreamBroken, StreamGarbage
@@ -46,8 +46,9 @@ class Ingress:
         process_id: str,
         version: str = "",
         in_flight_max: int = IN_FLIGHT_MAX,
+        arrivals: Arrivals | None = None,
     ) -> None:
-        self._work = Work(app, require_tenant, door, in_flight_max)
+        self._work = Work(app, require_tenant, door, in_flight_max, arrivals=arrivals)
         IN_FLIGHT.set_function(lambda: self._work.in_flight)
         self._cell, self._process_id, self._version = cell, process_id, version
         self._links: dict[int, TunnelLink] = {}
@@ -141,7 +142,7 @@ class Ingress:
             _seconds.observe(elapsed_s(began_s))
 
     async def _exchange(self, request: tunnel_pb2.Request, carriage: Carriage, context: Context) -> None:
-        tenant = self._work.require_tenant(WorkspaceId(request.workspace_id), request.epoch)
+        tenant = await self._work.tenant(WorkspaceId(request.workspace_id), request.epoch)
         await context.send_initial_metadata(CONTINUE)
         deadline_s = min(request.deadline_ms or DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX) / 1000
         loop = asyncio.get_running_loop()

@@ -1,5 +1,6 @@
 """Which workspaces this cell holds, and the only way to their rows."""
 
+from cells.runtime.tenancy.arrivals import Arrivals
 from cells.runtime.tenancy.database import Database, RoleBypassesIsolation, open_database
 from cells.runtime.tenancy.errors import Draining, Frozen, Incoming, Moved, NotExecuted, NotMine, Overloaded, StaleEpoch, Suspended
 from cells.runtime.tenancy.estimating import estimate_bytes
@@ -12,6 +13,7 @@ from cells.runtime.tenancy.tables import TenancyState, runtime_metadata, tenancy
 from cells.runtime.tenancy.transactions import CommitUnknown, driver_of
 
 __all__ = [
+    "Arrivals",
     "CommitUnknown",
     "Database",
     "DatabaseFacts",

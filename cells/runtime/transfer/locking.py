@@ -29,6 +29,10 @@ class RowLocked(WaggleError):
     code = "row_locked"
 
 
+# One round trip, since people wait for it.
+_BOUNDS = text("SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true), pg_backend_pid() AS pid")
+
+
 @asynccontextmanager
 async def locked(
     database: Database, scope: TenantScope, timeout_ms: int = LOCK_TIMEOUT_MS
@@ -47,9 +51,8 @@ async def locked(
 
 async def _lock(database: Database, connection: AsyncConnection, scope: TenantScope, timeout_ms: int) -> Row[Any] | None:
     """The server gives up by itself a little after the deadline, so that there is still a wait to look at when it comes."""
-    await connection.execute(text(f"SET LOCAL lock_timeout = {timeout_ms + _LOOK_MS}"))
-    await connection.execute(text(f"SET LOCAL statement_timeout = {timeout_ms + 2 * _LOOK_MS}"))
-    pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+    bounds = {"lock": str(timeout_ms + _LOOK_MS), "statement": str(timeout_ms + 2 * _LOOK_MS)}
+    pid = (await connection.execute(_BOUNDS, bounds)).one().pid
     waiting = asyncio.create_task(_select(connection, scope))
     blockers = ""
     try:

@@ -20,6 +20,7 @@ from chassis.identity import WorkspaceId
 COPIES_MAX = 4
 MARK_POLL_S = 0.002
 MARK_POLL_S_MAX = 0.05
+MARK_POLL_GROWTH = 1.2
 
 _SEEN = "SELECT seq >= $3 FROM cursors WHERE workspace_id = $1 AND name = $2"
 _HEAD = "SELECT seq FROM log WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1"
@@ -98,7 +99,7 @@ class Moves:
                 async with asyncio.timeout(timeout_s):
                     while not (seen := bool(await connection.fetchval(_SEEN, workspace_id, mark_of(move_id), number))):
                         await asyncio.sleep(pause_s)
-                        pause_s = min(pause_s * 1.5, MARK_POLL_S_MAX)
+                        pause_s = min(pause_s * MARK_POLL_GROWTH, MARK_POLL_S_MAX)
             except TimeoutError:
                 return False, 0
             return seen, await connection.fetchval(_HEAD, workspace_id) or 0
