@@ -28,7 +28,7 @@ WAIT_VARIABLE = "WAGGLE_TEST_KUBERNETES_WAIT_S"
 CONTROLLERS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller", "job-controller", "disruption-controller",
     "garbage-collector-controller", "namespace-controller", "resourcequota-controller", "serviceaccount-controller",
-    "persistentvolumeclaim-protection-controller",
+    "persistentvolumeclaim-protection-controller", "clusterrole-aggregation-controller",
 )  # fmt: skip
 
 

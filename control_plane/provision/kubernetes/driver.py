@@ -75,6 +75,7 @@ class KubernetesProvisioner:
         wanted = await asyncio.to_thread(self._begin, wish)
         manifests = wish.manifests
         waiting = Waiting(self.cluster, self.patience, self.tell)
+        await waiting.begin(wanted.namespace)
         for stage in Stage:
             await self._apply(tuple(one for one in manifests if one.stage is stage), waiting)
         await self._prune(wanted, manifests, waiting)

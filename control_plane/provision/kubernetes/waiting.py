@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from control_plane.provision.kubernetes.cluster import Cluster
@@ -37,6 +37,12 @@ class Waiting:
     _began_s: float = field(default_factory=time.monotonic)
     _stuck_since_s: dict[tuple[Ref, str], float] = field(default_factory=dict)
     _told: tuple[Standing, ...] = ()
+    _old: frozenset[tuple[str, int]] = frozenset()
+
+    async def begin(self, namespace: str) -> None:
+        """What was warned of before is not said of what is applied now."""
+        found = await asyncio.to_thread(lambda: list(warnings(self.cluster, namespace)))
+        self._old = frozenset(_occurrence(one) for one in found)
 
     async def ready(self, manifests: Sequence[Manifest]) -> None:
         """Raises the error of what failed or stayed stuck, NotReady at the limit."""
@@ -81,7 +87,9 @@ class Waiting:
         found = standing(ref, live)
         if live is None or found.phase is not Phase.WAITING:
             return found
-        return standing(ref, live, pods_of(self.cluster, live), warnings_about(self.cluster, ref))
+        news = [one for one in warnings(self.cluster, ref.namespace) if _occurrence(one) not in self._old]
+        about = [one for one in news if _concerns(one["involvedObject"].get("name", ""), ref.name)]
+        return standing(ref, live, pods_of(self.cluster, live), about)
 
 
 def pods_of(cluster: Cluster, live: Document) -> list[Document]:
@@ -94,11 +102,15 @@ def pods_of(cluster: Cluster, live: Document) -> list[Document]:
     return list(cluster.list("v1", "Pod", live["metadata"]["namespace"], labels=wanted))
 
 
-def warnings_about(cluster: Cluster, ref: Ref) -> list[Document]:
-    """Of the object and of what it made, whose names begin with its own."""
-    found = cluster.list("v1", "Event", ref.namespace, fields="type=Warning")
-    return [one for one in found if _concerns(one["involvedObject"].get("name", ""), ref.name)]
+def warnings(cluster: Cluster, namespace: str) -> Iterator[Document]:
+    return cluster.list("v1", "Event", namespace, fields="type=Warning")
+
+
+def _occurrence(event: Document) -> tuple[str, int]:
+    """An event that happens again keeps its uid and counts on."""
+    return str(event["metadata"].get("uid")), int(event.get("count") or 0)
 
 
 def _concerns(name: str, owner: str) -> bool:
+    """Of the object, or of what it made: those names begin with its own."""
     return name == owner or name.startswith(f"{owner}-")
