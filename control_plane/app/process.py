@@ -57,7 +57,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         grpc_server = server(credential, recognise=callers.recognise)
         pause = no_pause if settings.move_pauses is None else PauseFolder(settings.move_pauses)
         wal_budget_bytes = settings.move_wal_budget_mb * 2**20
-        pacer = Pacer(registry, settings.moves_max, wal_budget_bytes)
+        pacer = Pacer(registry, settings.moves_max, wal_budget_bytes, looks=settings.move_pace == "neighbours")
         controller = Controller(registry, doors, SystemClock(), pause, attachments=AttachmentDoors(doors), pacing=pacer)
         desk = Desk(registry, doors)
         drainer = Drainer(registry, desk, controller.wake, pacer.at_once)

@@ -31,6 +31,9 @@ class ControlSettings:
         max=64,
         help="moves of one cell at once, at most; the pace finds how many",
     )
+    move_pace: str = setting(
+        "WAGGLE_CONTROL_MOVE_PACE", default="neighbours", choices=("neighbours", "none"), help="what holds moves back; none: nothing"
+    )
     move_wal_budget_mb: int = setting(
         "WAGGLE_CONTROL_MOVE_WAL_BUDGET_MB", default=2048, min=1, max=1_000_000, help="WAL that a move may keep, MiB; past it it is aborted"
     )
