@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos methods bench chaos chaos-moves imports kubernetes-tools clean
+.PHONY: help up down test lint types format protos methods bench chaos chaos-moves imports kubernetes-tools golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 mi
 
 kubernetes-tools: ## build the Kubernetes API and helm that tests use (once: 5 to 15 min in the background; needs Go)
 	@tests/kubernetes/modules/build.sh
+
+golden: $(STAMP) ## write what the charts render again, to tests/helm/golden; read the difference before you commit it
+	@WAGGLE_TEST_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/helm/test_golden.py
 
 clean: ## remove the virtual environment and caches (not the data)
 	rm -rf .venv tests/node/node_modules tests/opensearch/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

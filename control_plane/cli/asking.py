@@ -60,7 +60,7 @@ async def _require_listener(platform: Platform) -> None:
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except (OSError, TimeoutError, ValueError):
         if platform.named:
-            raise CliError(f"nobody answers at {platform.control_plane}, which WAGGLE_CONTROL_PLANE names", EXIT_NOT_RUNNING) from None
+            raise CliError(f"nobody answers at {platform.control_plane}, which WAGGLE_ADMIN_ADDRESS names", EXIT_NOT_RUNNING) from None
         raise NotRunning(platform.home) from None
     writer.close()
 

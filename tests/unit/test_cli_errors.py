@@ -109,15 +109,15 @@ def recorded(home: Path, control_plane: str) -> None:
 @pytest.mark.parametrize(
     ("address", "code", "line"),
     [
-        ("127.0.0.1:1", 3, "waggle: nobody answers at 127.0.0.1:1, which WAGGLE_CONTROL_PLANE names\n"),
-        ("nowhere", 1, "waggle: WAGGLE_CONTROL_PLANE: 'nowhere' is not allowed; it must be host:port\n"),
+        ("127.0.0.1:1", 3, "waggle: nobody answers at 127.0.0.1:1, which WAGGLE_ADMIN_ADDRESS names\n"),
+        ("nowhere", 1, "waggle: WAGGLE_ADMIN_ADDRESS: 'nowhere' is not allowed; it must be host:port\n"),
     ],
 )
 def test_a_control_plane_that_the_environment_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, address: str, code: int, line: str
 ) -> None:
     create_credential_file(tmp_path / "token")
-    monkeypatch.setenv("WAGGLE_CONTROL_PLANE", address)
+    monkeypatch.setenv("WAGGLE_ADMIN_ADDRESS", address)
     monkeypatch.setenv("WAGGLE_CLUSTER_TOKEN_FILE", str(tmp_path / "token"))
     assert run(["status"]) == code
     assert said(capsys) == line

@@ -168,7 +168,7 @@ secretKeyRef: {name: {{ .Values.secretName }}, key: postgres-password}
 {{- define "cell.outside" -}}
 {{- range .Values.networkPolicy.outside }}
 - to:
-    - ipBlock: {cidr: {{ .cidr }}}
+    - ipBlock: {cidr: {{ .cidr | quote }}}
   ports:
     {{- range .ports }}
     - {port: {{ . }}, protocol: TCP}
