@@ -1,27 +1,25 @@
-"""waggle cell create|list|show|drain|undrain|retire"""
+"""waggle cell create|list|show|drain|undrain|retire|backup|restore"""
 
-import asyncio
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from control_plane.cli import draining
+from control_plane.cli import backups, draining
+from control_plane.cli.arriving import alive
 from control_plane.cli.asking import Admin, ask
-from control_plane.cli.errors import CliError
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import bytes_shown, progress, say, show_facts, show_json, show_table
 from control_plane.cli.shapes import cell_detail_json, cell_json
 from protos.admin.v1 import admin_pb2
 
-LIFE_S_MAX = 60.0
-POLL_S = 0.25
-
 cells = typer.Typer(no_args_is_help=True, help="Cells: independent stacks that workspaces live in.")
 cells.command("drain")(draining.drain)
 cells.command("undrain")(draining.undrain)
 cells.command("retire")(draining.retire)
+cells.command("backup")(backups.backup_cell)
+cells.command("restore")(backups.restore_cell)
 
 
 @cells.command("create")
@@ -39,25 +37,13 @@ def create(
     async def work(admin: Admin) -> admin_pb2.Cell:
         made = await admin(admin.stub.CreateCell, request)
         with progress(f"{made.name} is being provisioned", quiet=as_json):
-            return await _alive(admin, made.name)
+            return await alive(admin, made.name)
 
     cell = ask(home_of(home), work)
     if as_json:
         show_json(cell_json(cell))
     else:
         say(f"{cell.name} is active in region {cell.region}", "green")
-
-
-async def _alive(admin: Admin, name: str) -> admin_pb2.Cell:
-    try:
-        async with asyncio.timeout(LIFE_S_MAX):
-            while True:
-                cell = await admin(admin.stub.ShowCell, admin_pb2.CellRef(name=name))
-                if cell.state == "active" and cell.healthy:
-                    return cell
-                await asyncio.sleep(POLL_S)
-    except TimeoutError:
-        raise CliError(f"{name} showed no sign of life within {LIFE_S_MAX:.0f} s; its logs may say why: waggle status") from None
 
 
 @cells.command("list")

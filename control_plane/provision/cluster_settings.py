@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class ClusterSettings:
     durable: bool = True
     """False only for tests: survives a killed process, not a power cut."""
+    follows_moves: bool = True
+    """False: no subscription is followed."""
     shared_buffers_mb: int = 128
     connections_max: int = 200
 
@@ -26,6 +28,7 @@ class ClusterSettings:
             "shared_buffers": f"{self.shared_buffers_mb}MB",
             "password_encryption": "scram-sha-256",
             **REPLICATION,
+            **({} if self.follows_moves else {"max_logical_replication_workers": "0"}),
             **VACUUM,
             **REST,
             **({} if self.durable else FORGETFUL),
