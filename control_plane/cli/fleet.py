@@ -66,7 +66,7 @@ def rollout(
     canary: Canary = "",
     without: Without = None,
     bake: Annotated[float | None, typer.Option(help="Seconds for which each cell is watched; default: 60.", show_default=False)] = None,
-    ready: Annotated[float | None, typer.Option(help="Seconds in which a cell must be ready; default: 30.", show_default=False)] = None,
+    ready: Annotated[float | None, typer.Option(help="Seconds in which a cell must be ready; default: 40.", show_default=False)] = None,
     wait: Wait = False,
     as_json: Json = False,
     home: Home = None,

@@ -23,7 +23,7 @@ class Attempt:
 
     def __init__(self, service: Service, before: Fact | None, now_s: Callable[[], float], note: Note) -> None:
         self.service = service
-        self.fact = starting(before, now_s(), service.wish.build)
+        self.fact = starting(before, now_s(), service.wish.stands_for)
         self._now_s = now_s
         self._note = note
         self._process: subprocess.Popen[bytes] | None = None

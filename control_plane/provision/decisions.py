@@ -7,6 +7,8 @@ from enum import Enum
 STARTING_S_MAX = 90.0
 STEADY_S = 10.0
 """Ready for this long, a process has earned that its next end counts as the first."""
+HANDOVER_S = 3.0
+"""Ready for this long, a process is known to the routers, and the one it stands in for may drain."""
 FIRST_DELAY_S = 0.2
 DELAY_S_MAX = 10.0
 FAILURES_MAX = 3
@@ -23,13 +25,14 @@ class Phase(Enum):
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A process that should be there, once all it needs is ready (or done). `once`: a task that ends by itself.
-    `configured`: whoever typed `up` gave it settings, which may be mistaken. `build`: what code it is to be; empty: our own."""
+    `configured`: whoever typed `up` gave it settings, which may be mistaken. `stands_for`: what it serves as, one of several versions:
+    whoever served as that before stays until this one is ready."""
 
     name: str
     needs: tuple[str, ...] = ()
     once: bool = False
     configured: bool = False
-    build: str = ""
+    stands_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Fact:
     starts: int = 1
     why: str = ""
     refused: bool = False
-    build: str = ""
+    stands_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,14 @@ Action = Start | End | GiveUp
 def decide(wishes: Iterable[Wish], facts: Mapping[str, Fact], now_s: float, complete_before: bool) -> list[Action]:
     """Every action that is due now; the same facts give the same actions, so a lost one is only late."""
     wanted = {wish.name: wish for wish in wishes}
-    unwanted = [End(name, "no longer wanted") for name, fact in facts.items() if name not in wanted and fact.phase is not Phase.ENDED]
+    needed = {wish.stands_for for wish in wanted.values() if wish.stands_for and not _took_over(facts.get(wish.name), now_s)}
+    gone = [name for name, fact in facts.items() if name not in wanted and fact.phase is not Phase.ENDED and fact.stands_for not in needed]
+    unwanted = [End(name, "no longer wanted") for name in gone]
     return [*unwanted, *(action for wish in wanted.values() if (action := _for(wish, facts, now_s, complete_before)))]
+
+
+def _took_over(fact: Fact | None, now_s: float) -> bool:
+    return fact is not None and fact.phase is Phase.READY and now_s - fact.since_s >= HANDOVER_S
 
 
 def complete(wishes: Iterable[Wish], facts: Mapping[str, Fact]) -> bool:
@@ -83,12 +92,10 @@ def delay_s(failures: int) -> float:
     return min(DELAY_S_MAX, FIRST_DELAY_S * 2.0 ** min(max(failures - 1, 0), 16))
 
 
-def starting(before: Fact | None, now_s: float, build: str = "") -> Fact:
-    """Another build has not failed yet."""
+def starting(before: Fact | None, now_s: float, stands_for: str = "") -> Fact:
     if before is None:
-        return Fact(Phase.STARTING, now_s, build=build)
-    failures = before.failures if before.build == build else 0
-    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1, failures=failures, build=build)
+        return Fact(Phase.STARTING, now_s, stands_for=stands_for)
+    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1)
 
 
 def ended(before: Fact, now_s: float, why: str, *, refused: bool = False) -> Fact:
@@ -101,16 +108,12 @@ def _for(wish: Wish, facts: Mapping[str, Fact], now_s: float, complete_before: b
     fact = facts.get(wish.name)
     if fact is None or fact.phase is Phase.ENDED:
         return _start(wish, fact, facts, now_s, complete_before)
-    if fact.phase is not Phase.DONE and fact.build != wish.build:
-        return End(wish.name, f"{wish.build or 'our own code'} is wanted in place of {fact.build or 'our own code'}")
     if fact.phase is Phase.STARTING and now_s - fact.since_s > STARTING_S_MAX:
         return End(wish.name, f"not ready after {STARTING_S_MAX:.0f} s")
     return None
 
 
 def _start(wish: Wish, fact: Fact | None, facts: Mapping[str, Fact], now_s: float, complete_before: bool) -> Action | None:
-    if fact and fact.build != wish.build:
-        return Start(wish.name) if all(_satisfied(need, facts) for need in wish.needs) else None
     if fact and fact.refused and wish.configured and fact.starts == 1:
         return GiveUp(wish.name, fact.why)
     if fact and not complete_before and fact.failures >= FAILURES_MAX:

@@ -46,7 +46,7 @@ class LocalProvisioner:
         return await migrate_with(build, await asyncio.to_thread(self._database, name), limits)
 
     def want_version(self, name: CellName, version: str) -> None:
-        """The supervisor then ends the cell's process, which drains, and starts one of that build."""
+        """The supervisor then starts a process of that build, and ends the one before, which drains, when it is ready."""
         wish = next((cell for cell in self.wanted() if cell.name == name), None)
         if wish is None:
             raise ProvisionError(f"there is no cell {name!r} on this machine")

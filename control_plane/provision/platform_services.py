@@ -83,18 +83,22 @@ def router_service(around: Surroundings) -> Service:
 
 
 def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
-    """A stack of its own: PostgreSQL, Valkey, tables, and one process in all roles."""
+    """A stack of its own: PostgreSQL, Valkey, tables, and one process in all roles.
+
+    The process is named after its version and has ports of its own: the one before serves until it is ready, and drains then.
+    """
     server, tables = _database(around, cell.name, "cell", cell.version)
     name = f"{cell.name}-valkey"
+    process = f"{cell.name}@{cell.version}" if cell.version else cell.name
     valkey = Valkey(around.layout.cell(cell.name) / "valkey", around.ports.get(name), log=around.layout.log(name))
     env = around.environment(
         "WAGGLE_CELL_",
         WAGGLE_CELL_NAME=cell.name,
         WAGGLE_CELL_REGION=cell.region,
         WAGGLE_CELL_ROLE="all",
-        WAGGLE_CELL_LISTEN=around.local(cell.name),
-        WAGGLE_CELL_ADVERTISE=around.local(cell.name),
-        WAGGLE_CELL_HEALTH=around.local(f"{cell.name}-health"),
+        WAGGLE_CELL_LISTEN=around.local(process),
+        WAGGLE_CELL_ADVERTISE=around.local(process),
+        WAGGLE_CELL_HEALTH=around.local(f"{process}-health"),
         WAGGLE_CELL_DATABASE_URL=server.server.url(DATABASE, APP_ROLE),
         WAGGLE_CELL_OWNER_DATABASE_URL=server.server.url(DATABASE),
         WAGGLE_CELL_REDIS_URL=valkey.url,
@@ -103,8 +107,8 @@ def cell_services(around: Surroundings, cell: CellSpec) -> list[Service]:
         **_files(around, cell.name),
     )
     needs = (server.wish.name, tables.wish.name, name)
-    wish = Wish(cell.name, needs=needs, configured=bool(around.given), build=cell.version)
-    return [server, ValkeyService(Wish(name), valkey), tables, _plane(around, wish, "cells.app", env)]
+    wish = Wish(process, needs=needs, configured=bool(around.given), stands_for=cell.name)
+    return [server, ValkeyService(Wish(name), valkey), tables, _plane(around, wish, "cells.app", env, cell.version)]
 
 
 def _files(around: Surroundings, cell: str) -> dict[str, str]:
@@ -122,5 +126,5 @@ def _database(around: Surroundings, owner: str, plane: str, version: str = "") -
     return PostgresService(Wish(name), server), MigrationService(wish, around.layout, server, plane, version)
 
 
-def _plane(around: Surroundings, wish: Wish, module: str, env: Mapping[str, str]) -> Service:
-    return PlaneService(wish, around.layout, module, env, around.ports.get(f"{wish.name}-health"))
+def _plane(around: Surroundings, wish: Wish, module: str, env: Mapping[str, str], version: str = "") -> Service:
+    return PlaneService(wish, around.layout, module, env, around.ports.get(f"{wish.name}-health"), version)

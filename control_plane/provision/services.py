@@ -100,11 +100,13 @@ class PlaneService:
     module: str
     env: Mapping[str, str]
     health_port: int
+    version: str = ""
+    """Whose code; empty: our own."""
     stage: int = 2
     stopping: Steps = ((signal.SIGTERM, 15.0),)
 
     async def prepare(self) -> Launch:
-        python, code = await _code(self.layout, self.wish.build)
+        python, code = await _code(self.layout, self.version)
         return Launch(argv=(python, "-m", self.module), log=self.layout.log(self.wish.name), env={**self.env, **code})
 
     async def is_ready(self, _pid: int, /) -> bool:

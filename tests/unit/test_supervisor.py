@@ -7,6 +7,7 @@ import pytest
 from control_plane.provision.decisions import (
     DELAY_S_MAX,
     FAILURES_MAX,
+    HANDOVER_S,
     STARTING_S_MAX,
     STEADY_S,
     Action,
@@ -118,12 +119,15 @@ def test_starts_are_counted() -> None:
     assert (first.starts, starting(ended(first, 2.0, "killed"), 3.0).starts) == (1, 2)
 
 
-def test_a_process_of_another_build_is_ended_and_started_anew_at_once() -> None:
-    """Whatever the build before it did: neither its failures nor its rest are those of the next."""
-    wished = Wish("cell", configured=True, build="2")
-    for phase in (Phase.STARTING, Phase.READY):
-        assert decide([wished], {"cell": Fact(phase, NOW_S, build="1")}, NOW_S, True) == [End("cell", "2 is wanted in place of 1")]
-    crashed = Fact(Phase.ENDED, NOW_S, failures=9, why="exit code 2", refused=True, build="1")
-    assert decide([wished], {"cell": crashed}, NOW_S, False) == [Start("cell")]
-    assert starting(crashed, NOW_S, "2") == replace(crashed, phase=Phase.STARTING, starts=2, failures=0, build="2")
-    assert starting(crashed, NOW_S, "1").failures == 9
+def test_a_version_serves_until_the_next_one_is_ready_and_known() -> None:
+    """One that never gets ready takes nothing away; one whose cell is wanted no more waits for nobody."""
+    following = Wish("cell@2", stands_for="cell")
+    serving = Fact(Phase.READY, LONG_AGO_S, stands_for="cell")
+    for fact in (None, Fact(Phase.STARTING, NOW_S), Fact(Phase.ENDED, NOW_S, failures=1), Fact(Phase.READY, NOW_S - HANDOVER_S + 0.1)):
+        facts = {"cell": serving} | ({"cell@2": fact} if fact else {})
+        assert End("cell", "no longer wanted") not in decide([following], facts, NOW_S, True)
+    facts = {"cell": serving, "cell@2": Fact(Phase.READY, NOW_S - HANDOVER_S, stands_for="cell")}
+    assert decide([following], facts, NOW_S, True) == [End("cell", "no longer wanted")]
+    assert decide([], {"cell": serving}, NOW_S, True) == [End("cell", "no longer wanted")]
+    back = {"cell": serving, "cell@2": Fact(Phase.STARTING, NOW_S, stands_for="cell")}
+    assert decide([Wish("cell", stands_for="cell")], back, NOW_S, True) == [End("cell@2", "no longer wanted")]
