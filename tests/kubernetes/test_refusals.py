@@ -28,6 +28,7 @@ from control_plane.provision.kubernetes.manifests import Manifest, Ref
 from control_plane.provision.kubernetes.waiting import Patience
 from tests.harness.kubelet import untouched, without_image
 from tests.harness.kubernetes import ApiServer, tool
+from tests.kubernetes import operators
 from tests.kubernetes.conftest import SMALL, World
 
 pytestmark = pytest.mark.anyio
@@ -128,7 +129,8 @@ async def test_pods_that_nobody_takes(world: World) -> None:
 
 
 async def test_a_store_whose_operator_is_missing(world: World) -> None:
-    line = await refused(world, KindUnknown, {"postgres": "cloudnative-pg"})
+    await operators.remove(world.cluster, "Cluster")
+    line = await refused(world, KindUnknown, {"postgres": "cloudnative-pg"}, cluster=Cluster(world.cluster.connection))
     told = (
         "the cluster knows no Cluster of postgresql.cnpg.io/v1: the operator cloudnative-pg is not installed; install it, or choose another"
     )

@@ -11,14 +11,14 @@ from control_plane.provision.kubernetes import credentials, record
 from control_plane.provision.kubernetes.chart import Chart, Values, overlaid
 from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.errors import CellNotApplied
-from control_plane.provision.kubernetes.manifests import Manifest, Ref, Stage
+from control_plane.provision.kubernetes.manifests import HIBERNATION, Manifest, Ref, Stage
 from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, superfluous
 from control_plane.provision.kubernetes.record import Record
 from control_plane.provision.kubernetes.waiting import Patience, Tell, Waiting, untold
 
 NAMESPACE_PREFIX = "waggle-"
-HIBERNATE = {"metadata": {"annotations": {"cnpg.io/hibernation": "on"}}}
-"""cloudnative-pg deletes a Cluster's disks with it; asleep it keeps them and runs nothing."""
+ASLEEP = {"metadata": {"annotations": {HIBERNATION: "on"}}}
+"""cloudnative-pg deletes a Cluster's disks with it, so one is put to sleep instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class KubernetesProvisioner:
         for api_version, kind in known.kinds:
             if kind == "Cluster":
                 for document in list(self.cluster.list(api_version, kind, known.namespace)):
-                    self.cluster.merge(self.cluster.ref(document), HIBERNATE)
+                    self.cluster.merge(self.cluster.ref(document), ASLEEP)
 
     def _pods(self, namespace: str) -> list[Ref]:
         return [self.cluster.ref(one) for one in self.cluster.list("v1", "Pod", namespace)]

@@ -16,6 +16,8 @@ CELL_LABEL = "waggle/applied"
 DIGEST = "waggle/digest"
 """On a Job: what it was made from. A Job cannot be changed, so one with another digest is made again."""
 HOOK = "helm.sh/hook"
+HIBERNATION = "cnpg.io/hibernation"
+"""On a Cluster of cloudnative-pg: `on` ends its instances and keeps their disks, as a retired cell's. Applied, it is awake."""
 
 Document = dict[str, Any]
 
@@ -107,6 +109,8 @@ def _manifest(document: Document, cell: str, namespace: str) -> Manifest:
     metadata = document["metadata"]
     if document["kind"] == "Job":
         metadata["annotations"] = {**(metadata.get("annotations") or {}), DIGEST: digest_of(document)}
+    if document["kind"] == "Cluster":
+        metadata["annotations"] = {HIBERNATION: "off", **(metadata.get("annotations") or {})}
     metadata["labels"] = {**(metadata.get("labels") or {}), CELL_LABEL: cell}
     ref = Ref(document["apiVersion"], document["kind"], metadata.get("namespace") or namespace, metadata["name"])
     return Manifest(ref, document)
