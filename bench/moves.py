@@ -3,7 +3,9 @@
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.moving.orders import Orders, orders
 from bench.moving.traffic import RATE_PER_S, Traffic, traffic
@@ -27,6 +29,9 @@ class Seen:
     whole_ms: list[float] = field(default_factory=list)
     """The longest post from a move's start to its end."""
     ordered_ms: list[float] = field(default_factory=list)
+    parts_ms: dict[str, list[float]] = field(default_factory=dict)
+    after_ms: list[float] = field(default_factory=list)
+    """From the opening to the answer of the last post that was held."""
     duration_s: list[float] = field(default_factory=list)
     rows_max: int = 0
     posted: int = 0
@@ -70,12 +75,21 @@ async def _moved(control: Orders, flow: Traffic, count: int, seen: Seen) -> None
             moves.append(await control.move(flow.workspace, "cell-1" if number % 2 else "cell-2"))
             windows.append((began_us, now_us()))
     for move, (began_us, ended_us) in zip(moves, windows, strict=True):
-        seen.across_ms.append(flow.longest_ms(*await control.frozen_us(move.move_id)))
+        _add(seen, flow, await control.facts(move.move_id))
         seen.whole_ms.append(flow.longest_ms(began_us, ended_us))
         seen.ordered_ms.append(move.pause_ms)
         seen.duration_s.append(move.duration_s)
         seen.rows_max = max(seen.rows_max, move.rows)
     await _judged(flow, seen, before)
+
+
+def _add(seen: Seen, flow: Traffic, facts: Mapping[str, Any]) -> None:
+    sealed_us, opened_us = facts["sealed_us"], facts["opened_us"]
+    held = flow.asked(sealed_us, opened_us)
+    seen.across_ms.append(max((post.took_ms for post in held), default=0.0))
+    seen.after_ms.append(max((post.ended_us - opened_us for post in held), default=0) / 1000)
+    for part, part_ms in facts["parts_ms"].items():
+        seen.parts_ms.setdefault(part, []).append(part_ms)
 
 
 async def _judged(flow: Traffic, seen: Seen, before: int = 0) -> None:
@@ -97,6 +111,9 @@ def show(report: Report, seen: Seen, without: Seen) -> None:
     report.add("longest post of a second without moves, p50", quantile(without.whole_ms, 0.5), "ms", detail=still)
     report.add("order to freeze -> open elsewhere, p50", quantile(seen.ordered_ms, 0.5), "ms")
     report.add("order to freeze -> open elsewhere, p99", quantile(seen.ordered_ms, 0.99), "ms", detail=f"max {max(seen.ordered_ms):.0f} ms")
+    for part, parts_ms in sorted(seen.parts_ms.items()):
+        report.add(f"- of it {part}, p50", quantile(parts_ms, 0.5), "ms", detail=f"p99 {quantile(parts_ms, 0.99):.0f} ms")
+    report.add("open elsewhere -> the last held post answered, p50", quantile(seen.after_ms, 0.5), "ms")
     report.add("move, end to end p95", quantile(seen.duration_s, 0.95), "s", detail=f"up to {seen.rows_max} rows")
     more = len(seen.failed) - len(without.failed)
     report.add("failed posts, more than without moves", more, "", at_most=0, detail=(seen.failed or [f"{seen.posted} posted"])[0][:80])

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from bench.setting import Setting
 from chassis.rpc import channel
@@ -47,11 +48,10 @@ class Orders:
         """There, and everything cleared up."""
         return await self.until((await self.start(workspace, cell)).move_id, "done")
 
-    async def frozen_us(self, move_id: str) -> tuple[int, int]:
-        """When the order to freeze left and when the other cell had opened, on the wall clock."""
+    async def facts(self, move_id: str) -> dict[str, Any]:
         (row,) = await self.databases.fetch("control-plane", "SELECT facts FROM moves WHERE id = $1", move_id)
-        facts = json.loads(row["facts"])
-        return int(facts["sealed_us"]), int(facts["sealed_us"] + 1000 * facts["pause_ms"])
+        facts: dict[str, Any] = json.loads(row["facts"])
+        return facts
 
 
 @asynccontextmanager

@@ -2,9 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -31,6 +32,12 @@ PAUSE_SECONDS = Histogram(
     "waggle_move_pause_seconds",
     "From the order to freeze to the first write accepted elsewhere.",
     buckets=(0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.3, 0.6, 1, 2, 5),
+)
+PAUSE_PART_SECONDS = Histogram(
+    "waggle_move_pause_part_seconds",
+    "Where a pause went: the seal; then, together, the mark and the comparison, and the last files; the opening.",
+    ["part"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.5, 1, 2),
 )
 STEP_SECONDS = Histogram(
     "waggle_move_step_seconds", "How long a step took.", ["step"], buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -225,9 +232,17 @@ class Controller:
     def _tell(self, before: Move, now: Move) -> None:
         if before.step is not now.step or now.ended:
             log.info("move_step", move=now.id, workspace=now.workspace_id, done=before.step, step=now.step, state=now.state)
-        if before.step in (MoveStep.OPEN, MoveStep.BACK_OPEN) and "pause_ms" in now.facts:
-            PAUSE_SECONDS.observe(float(now.facts["pause_ms"]) / 1000)
+        if before.step in (MoveStep.OPEN, MoveStep.BACK_OPEN) and now.step is not before.step:
+            _observe_pause(now.facts)
         if now.ended:
             MOVES_ENDED.labels(now.state).inc()
             for key in [key for key in self._connections if key.startswith(now.id)]:
                 del self._connections[key]
+
+
+def _observe_pause(facts: Mapping[str, Any]) -> None:
+    paused_ms = float(facts["back_pause_ms" if facts.get("back") else "pause_ms"])
+    parts_ms: Mapping[str, float] = facts["parts_ms"]
+    PAUSE_SECONDS.observe(paused_ms / 1000)
+    for part, part_ms in parts_ms.items():
+        PAUSE_PART_SECONDS.labels(part).observe(part_ms / 1000)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -59,12 +60,20 @@ class Work:
     pause: Callable[[str], Awaitable[None]] = no_pause
     attachments: Attachments = field(default_factory=NoAttachments)
     marks: Iterator[int] = field(default_factory=count)
+    parts_ms: dict[str, float] = field(default_factory=dict)
+    """Where a pause went."""
     speed: float = 1.0
     """Share of full speed at which rows are copied and deleted now; above 0."""
 
     def next_mark(self) -> int:
         """Rises from turn to turn whatever clocks say: the row's version counts turns, and a turn has few marks."""
         return self.move.version * MARKS_A_TURN_MAX + next(self.marks)
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        began_s = self.clock.monotonic_s()
+        yield
+        self.parts_ms[part] = round((self.clock.monotonic_s() - began_s) * 1000, 1)
 
     @property
     def key(self) -> dict[str, str]:
@@ -143,23 +152,31 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
         return compared_so_far(proof)
     number, began_us = work.next_mark(), work.clock.now_us()
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
-    sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
+    with work.timed("seal"):
+        sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
     await work.pause("sealed")
-    await asyncio.gather(_see_all(work, giver, taker, number, sealed), bring_rest(work.attachments, work.move.workspace_id, giver, taker))
+    await asyncio.gather(_see_all(work, giver, taker, number, sealed), _bring_rest(work, giver, taker))
     await work.pause("seen")
-    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us}
+    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us, "parts_ms": work.parts_ms}
     return Switch(taker.name, epoch + 1, facts)
+
+
+async def _bring_rest(work: Work, giver: Cell, taker: Cell) -> None:
+    with work.timed("files"):
+        await bring_rest(work.attachments, work.move.workspace_id, giver, taker)
 
 
 async def _see_all(work: Work, giver: Cell, taker: Cell, number: int, sealed: transfer_pb2.SealReply) -> None:
     """Raises StepRefused unless the taker has everything that was committed before the seal."""
     awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=MARK_MS_MAX)
-    seen = await work.say(taker, "AwaitMark", awaited, MARK_MS_MAX / 1000 + 1)
+    with work.timed("mark"):
+        seen = await work.say(taker, "AwaitMark", awaited, MARK_MS_MAX / 1000 + 1)
     if not seen.seen:
         raise StepRefused(f"the last change did not reach {taker.name} within {MARK_MS_MAX} ms")
     if seen.seq != sealed.seq:
         raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
-    await prove_rest(work, taker, number)
+    with work.timed("compare"):
+        await prove_rest(work, taker, number)
 
 
 async def open_target(work: Work) -> Outcome:
@@ -172,19 +189,29 @@ async def open_source_again(work: Work) -> Outcome:
 
 async def _open(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     """The giver tells every router that still asks it; neither waits for any router."""
-    facts = work.move.facts
+    facts, began_us = work.move.facts, work.clock.now_us()
     take = transfer_pb2.TakeRequest(workspace_id=work.move.workspace_id, epoch=epoch, seq=facts["seq"], last_ts_us=facts["last_ts_us"])
     retire = cell_pb2.RetireRequest(workspace_id=work.move.workspace_id, epoch=epoch, cell=taker.name)
     retiring = asyncio.create_task(work.doors.ask(giver, lambda stub: stub.Retire(retire, timeout=VERB_S_MAX)))
     try:
         await work.say(taker, "Take", take)
-        pause_ms = (work.clock.now_us() - facts["sealed_us"]) / 1000
+        opened_us = work.clock.now_us()
     finally:
         await asyncio.wait({retiring})
         failed = retiring.exception()
     if failed is not None:
         raise failed
-    return Done({"pause_ms": facts.get("pause_ms") or round(pause_ms, 1), "back": work.move.step is MoveStep.BACK_OPEN})
+    back = work.move.step is MoveStep.BACK_OPEN
+    return Done({"back": back} | _pause(facts, began_us, opened_us, back=back))
+
+
+def _pause(facts: Mapping[str, Any], began_us: int, opened_us: int, *, back: bool) -> dict[str, Any]:
+    """What people waited for, and where it went. A step that is done again after a crash keeps what it said first."""
+    name = "back_pause_ms" if back else "pause_ms"
+    if name in facts:
+        return {}
+    parts = facts.get("parts_ms", {}) | {"take": round((opened_us - began_us) / 1000, 1)}
+    return {name: round((opened_us - facts["sealed_us"]) / 1000, 1), "opened_us": opened_us, "parts_ms": parts}
 
 
 async def window(work: Work) -> Outcome:
