@@ -22,7 +22,7 @@ FROM pg_class c
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
   AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped)
 """
-PLATFORM_TABLES = {"alembic_version": {"SELECT"}, "flags": {"SELECT", "INSERT", "UPDATE"}}
+PLATFORM_TABLES = {"alembic_version": {"SELECT"}, "copies": set(), "flags": {"SELECT", "INSERT", "UPDATE"}}
 """Of the cell, not of a workspace, and what the application may do with them."""
 EVERY_TABLE = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
 RIGHTS = """

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import asyncpg
 from sqlalchemy import Table
 
-from cells.runtime.transfer.moving.keyset import Part, key_shown, next_part, row_hash
+from cells.runtime.transfer.moving.keyset import Part, among, among_arguments, key_shown, next_part, row_hash
 from cells.runtime.transfer.moving.owner import Owner
 from cells.runtime.transfer.moving.pacing import Pace
-from cells.runtime.transfer.moving.travelling import Key, key_columns, quoted, sql_type
+from cells.runtime.transfer.moving.travelling import Key, quoted
 from chassis.identity import WorkspaceId
 
 SMALL_ROWS_MAX = 2_000
@@ -67,7 +67,8 @@ class Comparison:
         if not parts:
             return
         query = " UNION ALL ".join(_digest(part) for part in parts.values())
-        ours, theirs = await self._both(query, self.workspace_id, None, None)
+        # In an order of our own: a parallel plan on one side gives the same rows in another.
+        ours, theirs = (sorted(rows, key=lambda row: str(row["name"])) for rows in await self._both(query, self.workspace_id, None, None))
         self.found.rows += sum(row["rows"] for row in ours)
         for our, their in zip(ours, theirs, strict=True):
             if our != their:
@@ -95,12 +96,7 @@ class Comparison:
     async def _some(self, table: Table, keys: Sequence[Key]) -> None:
         """By hash and key at once: they are few."""
         listed = f"SELECT {key_shown(table)} AS key, {row_hash(table)} AS hash FROM {quoted(table)} WHERE workspace_id = $1"
-        types = [sql_type(column) for column in key_columns(table)]
-        if types:
-            given = ", ".join(f"${n}::text[]::{kind}[]" for n, kind in enumerate(types, 2))
-            names = ", ".join(f'"{column.name}"' for column in key_columns(table))
-            listed += f" AND ({names}) IN (SELECT * FROM unnest({given}))"
-        ours, theirs = await self._both(listed, self.workspace_id, *(list(column) for column in zip(*keys, strict=True)))
+        ours, theirs = await self._both(f"{listed} AND {among(table, 2)}", self.workspace_id, *among_arguments(keys))
         self.found.rows += len(keys)
         self._note(table, ours, theirs)
 

@@ -1,5 +1,6 @@
 """A table in the order of its key, part by part; keys as text, so that they can be kept and shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Table
@@ -17,12 +18,14 @@ class Part:
     table: Table
     after: Key | None = None
     last: Key | None = None
+    marks: bool = False
+    """With the rows of `cursors` that are a move's and no part of the workspace."""
 
     @property
     def where(self) -> str:
         """With the parameters of `arguments`."""
         lines = ["workspace_id = $1"]
-        if self.table.name == "cursors":
+        if self.table.name == "cursors" and not self.marks:
             lines.append(f"NOT starts_with(name, '{MARKS}')")
         lines.append(_compared(self.table, ">", 2) if self.after is not None else "$2::text[] IS NULL")
         lines.append(_compared(self.table, "<=", 3) if self.last is not None else "$3::text[] IS NULL")
@@ -51,16 +54,18 @@ def values_of(table: Table, parameter: int) -> str:
     return ", ".join(f"(${parameter}::text[])[{n}]::{sql_type(column)}" for n, column in enumerate(key_columns(table), 1))
 
 
-async def next_part(connection: Owner, table: Table, workspace_id: WorkspaceId, after: Key | None, rows_max: int) -> Part:
+async def next_part(
+    connection: Owner, table: Table, workspace_id: WorkspaceId, after: Key | None, rows_max: int, *, marks: bool = False
+) -> Part:
     """The next at most `rows_max` rows; the one without an end is the last. Read off the index."""
     if not key_columns(table):
-        return Part(table)
-    open_part = Part(table, after)
+        return Part(table, marks=marks)
+    open_part = Part(table, after, marks=marks)
     skipped = (
         f"SELECT {key_shown(table)} FROM {quoted(table)} WHERE {open_part.where} ORDER BY {key_of(table)} OFFSET {rows_max - 1} LIMIT 1"
     )
     found = await connection.fetchval(skipped, *open_part.arguments(workspace_id))
-    return open_part if found is None else Part(table, after, tuple(found))
+    return open_part if found is None else Part(table, after, tuple(found), marks)
 
 
 def _compared(table: Table, sign: str, parameter: int) -> str:
@@ -69,3 +74,17 @@ def _compared(table: Table, sign: str, parameter: int) -> str:
 
 def _listed(key: Key | None) -> list[str] | None:
     return None if key is None else list(key)
+
+
+def among(table: Table, parameter: int) -> str:
+    """Whether a row's key is one of `among_arguments`, from `parameter` on; a table with one row a workspace has it always."""
+    types = [sql_type(column) for column in key_columns(table)]
+    if not types:
+        return "true"
+    given = ", ".join(f"${n}::text[]::{kind}[]" for n, kind in enumerate(types, parameter))
+    return f"({key_of(table)}) IN (SELECT * FROM unnest({given}))"
+
+
+def among_arguments(keys: Sequence[Key]) -> tuple[list[str], ...]:
+    """A column an argument."""
+    return tuple(list(column) for column in zip(*keys, strict=True))

@@ -7,13 +7,15 @@ import asyncpg
 from sqlalchemy import Table
 
 from cells.runtime.tenancy import NotMine, Tenancy
-from cells.runtime.transfer.moving.copying import Copying, copy_workspace, is_following, make_slot, subscribe, unsubscribe
+from cells.runtime.transfer.moving.bookmarks import forget_bookmark, read_bookmark
+from cells.runtime.transfer.moving.copying import Copying, copy_workspace
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
 from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
+from cells.runtime.transfer.moving.subscribing import is_following, make_slot, subscribe, unsubscribe
 from cells.runtime.transfer.ownership import Ownership
 from chassis.identity import WorkspaceId
 
@@ -31,6 +33,7 @@ UNION ALL SELECT 'subscription ' || subname FROM pg_subscription s JOIN pg_datab
 UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name LIKE $1 AND database = current_database()
 UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE $1 || replace(current_database(), '-', '_')
 UNION ALL SELECT 'mark ' || name FROM cursors WHERE name LIKE 'move:%'
+UNION ALL SELECT 'bookmark ' || move_id FROM copies
 ORDER BY 1
 """
 
@@ -58,13 +61,14 @@ class Moves:
         return await publish(self.database, self.tables, move_id, workspace_id), row
 
     async def copy(self, move_id: str, workspace_id: WorkspaceId, source: str) -> tuple[bool, Copying]:
-        """Begin, begin again where the last attempt failed, or look; and whether it is whole."""
+        """Begin, go on where the last attempt ended, or look; and whether it is whole."""
         async with self.database.connected() as connection:
             done = await is_following(connection, move_id)
+            kept = await read_bookmark(connection, move_id)
         copying = self._copies.get(move_id)
         if done:
             self._copies.pop(move_id, None)
-            return True, copying or Copying()
+            return True, copying or Copying(rows=kept.rows if kept else 0)
         if copying is None or copying.task is None or copying.task.done():
             copying = self._begin(move_id, workspace_id, source, copying.problem if copying else "")
         return False, copying
@@ -105,7 +109,7 @@ class Moves:
             return seen, await connection.fetchval(_HEAD, workspace_id) or 0
 
     async def drop(self, move_id: str, workspace_id: WorkspaceId) -> None:
-        """This side's subscription, slot, publication and role, a copy or a proof in progress, and the marks."""
+        """This side's subscription, slot, publication and role, a copy or a proof in progress, the marks and the bookmark."""
         await self.proofs.drop(move_id)
         copying = self._copies.pop(move_id, None)
         if copying is not None and copying.task is not None:
@@ -114,9 +118,9 @@ class Moves:
         await unsubscribe(self.database, move_id)
         await unpublish(self.database, move_id)
         async with self.database.connected(workspace_id) as connection:
-            await connection.execute(
-                "DELETE FROM cursors WHERE workspace_id = $1 AND starts_with(name, $2)", workspace_id, mark_of(move_id)
-            )
+            marks = "DELETE FROM cursors WHERE workspace_id = $1 AND starts_with(name, $2)"
+            await connection.execute(marks, workspace_id, mark_of(move_id))
+            await forget_bookmark(connection, move_id)
 
     async def purge(self, workspace_id: WorkspaceId, *, forget: bool) -> tuple[bool, int]:
         """One part. `forget`: at the end also a row that only ever was `incoming`; one that had been here says again where it went."""

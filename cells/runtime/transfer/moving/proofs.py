@@ -4,11 +4,11 @@ import asyncio
 
 from sqlalchemy import Table
 
-from cells.runtime.transfer.moving.copying import is_following
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.owner import OwnerDatabase
 from cells.runtime.transfer.moving.proving import Proof, compare_rest, prove
 from cells.runtime.transfer.moving.publishing import publish
+from cells.runtime.transfer.moving.subscribing import is_following
 from chassis.identity import WorkspaceId
 
 PROOFS_MAX = 8

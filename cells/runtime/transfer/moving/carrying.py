@@ -1,0 +1,44 @@
+"""Rows from one database into another by COPY: bytes go through as they are."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from sqlalchemy import Table
+
+from cells.runtime.transfer.moving.owner import Owner
+from cells.runtime.transfer.moving.travelling import columns, quoted
+
+QUEUE_CHUNKS_MAX = 64
+
+
+async def nothing(size: int) -> None:
+    """Nobody asked to be told."""
+
+
+async def carry(
+    reader: Owner, target: Owner, table: Table, where: str, *arguments: object, told: Callable[[int], Awaitable[None]] = nothing
+) -> int:
+    """How many rows of `reader` went to `target`. A full queue holds the reader back; `told` hears of each chunk's bytes."""
+    chunks: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_CHUNKS_MAX)
+
+    async def put(data: bytes) -> None:
+        await told(len(data))
+        await chunks.put(data)
+
+    async def read() -> None:
+        try:
+            query = f"SELECT {columns(table)} FROM {quoted(table)} WHERE {where}"
+            await reader.copy_from_query(query, *arguments, output=put, format="binary")
+        finally:
+            await chunks.put(None)
+
+    async def given() -> AsyncIterator[bytes]:
+        while (chunk := await chunks.get()) is not None:
+            yield chunk
+
+    async with asyncio.TaskGroup() as both, target.transaction():
+        reading = both.create_task(read())
+        names = [column.name for column in sorted(table.columns, key=lambda column: column.name)]
+        done = await target.copy_to_table(table.name, source=given(), columns=names, format="binary")
+        await reading  # a copy whose reading failed half way is rolled back
+    return int(done.rpartition(" ")[2])
