@@ -67,6 +67,7 @@ chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 mi
 
 kubernetes-tools: ## build the Kubernetes API and helm that tests use (once: 5 to 15 min in the background; needs Go)
 	@tests/kubernetes/modules/build.sh
+	@tests/kubernetes/modules/crds.sh
 
 golden: $(STAMP) ## write what the charts render again, to tests/helm/golden; read the difference before you commit it
 	@WAGGLE_TEST_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/helm/test_golden.py
