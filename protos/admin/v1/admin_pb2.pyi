@@ -896,6 +896,10 @@ class Move(_message.Message):
     PROBLEM_FIELD_NUMBER: _builtins.int
     LAG_MS_FIELD_NUMBER: _builtins.int
     WINDOW_LEFT_S_FIELD_NUMBER: _builtins.int
+    ETA_S_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    ROWS_PER_S_FIELD_NUMBER: _builtins.int
+    COMPARED_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     move_id: _builtins.str
     workspace: _builtins.str
@@ -912,6 +916,14 @@ class Move(_message.Message):
     problem: _builtins.str
     lag_ms: _builtins.float
     window_left_s: _builtins.float
+    eta_s: _builtins.float
+    """until people live in the other cell, about; 0: they do, or it is not known"""
+    progress: _builtins.float
+    """share of the work that is done, 0 to 1"""
+    rows_per_s: _builtins.float
+    """of the step that runs"""
+    compared: _builtins.int
+    """rows that were found equal"""
     waiting: _builtins.str
     """what a move that may not start waits for, or why its copy is slowed"""
     def __init__(
@@ -931,11 +943,15 @@ class Move(_message.Message):
         problem: _builtins.str = ...,
         lag_ms: _builtins.float = ...,
         window_left_s: _builtins.float = ...,
+        eta_s: _builtins.float = ...,
+        progress: _builtins.float = ...,
+        rows_per_s: _builtins.float = ...,
+        compared: _builtins.int = ...,
         waiting: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_s", b"duration_s", "lag_ms", b"lag_ms", "move_id", b"move_id", "pause_ms", b"pause_ms", "problem", b"problem", "rows", b"rows", "rows_planned", b"rows_planned", "source", b"source", "state", b"state", "step", b"step", "target", b"target", "waiting", b"waiting", "window_left_s", b"window_left_s", "workspace", b"workspace", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compared", b"compared", "duration_s", b"duration_s", "eta_s", b"eta_s", "lag_ms", b"lag_ms", "move_id", b"move_id", "pause_ms", b"pause_ms", "problem", b"problem", "progress", b"progress", "rows", b"rows", "rows_per_s", b"rows_per_s", "rows_planned", b"rows_planned", "source", b"source", "state", b"state", "step", b"step", "target", b"target", "waiting", b"waiting", "window_left_s", b"window_left_s", "workspace", b"workspace", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
