@@ -27,6 +27,10 @@ def provisioner_of(settings: ControlSettings) -> Provisioner | None:
     """Raises SettingsError where the local provisioner has no folder to work in."""
     if settings.provisioner == "none":
         return None
+    if settings.provisioner == "applied":
+        from control_plane.provision.applied import AppliedCells
+
+        return AppliedCells()
     if settings.home is None:
         raise SettingsError("WAGGLE_CONTROL_HOME is not set; WAGGLE_CONTROL_PROVISIONER=local needs it")
     from control_plane.provision.local import LocalProvisioner

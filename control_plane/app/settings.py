@@ -20,7 +20,7 @@ class ControlSettings:
     database_connections: int = setting("WAGGLE_CONTROL_DATABASE_CONNECTIONS", default=8, min=2, max=100, help="size of the pool")
     home: Path | None = setting("WAGGLE_CONTROL_HOME", default=None, help="folder in which the local provisioner asks for cells")
     public_url: str = setting("WAGGLE_CONTROL_PUBLIC_URL", default="http://127.0.0.1:8080", help="where clients reach the edge")
-    provisioner: str = setting("WAGGLE_CONTROL_PROVISIONER", default="none", choices=("none", "local"), help="who makes cells real")
+    provisioner: str = setting("WAGGLE_CONTROL_PROVISIONER", default="none", choices=("none", "local", "applied"), help="who makes cells")
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     log_level: str = setting("WAGGLE_LOG_LEVEL", default="info", choices=("debug", "info", "warning", "error"), help="least level logged")
     otlp_endpoint: str | None = setting("WAGGLE_OTLP_ENDPOINT", default=None, help="where traces go; none: nowhere")

@@ -1,13 +1,15 @@
-"""waggle cell create|list|show|drain|undrain|retire|backup|restore"""
+"""waggle cell create|list|show|drain|undrain|retire|plan|apply|diff|upgrade|backup|restore"""
 
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
-from control_plane.cli import backups, draining
+from control_plane.cli import backups, cluster_life, clusters, draining
 from control_plane.cli.arriving import alive
 from control_plane.cli.asking import Admin, ask
+from control_plane.cli.cluster_options import WAIT_S, ChartFolder, Context, Helm, Kubeconfig, OnCluster, Values, Version, WaitS
+from control_plane.cli.clusters import Driver, DriverOption, Wanted
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import bytes_shown, progress, say, show_facts, show_json, show_table
@@ -18,6 +20,8 @@ cells = typer.Typer(no_args_is_help=True, help="Cells: independent stacks that w
 cells.command("drain")(draining.drain)
 cells.command("undrain")(draining.undrain)
 cells.command("retire")(draining.retire)
+for verb in (clusters.plan, clusters.apply, clusters.diff, clusters.upgrade):
+    cells.command(verb.__name__)(verb)
 cells.command("backup")(backups.backup_cell)
 cells.command("restore")(backups.restore_cell)
 
@@ -28,22 +32,34 @@ def create(
     region: Annotated[str, typer.Option(help="Region the cell is in.")] = "",
     dedicated: Annotated[bool, typer.Option("--dedicated", help="Take pinned workspaces only.")] = False,
     capacity: Annotated[int, typer.Option(min=0, max=1_000_000, help="Workspaces it may hold; 0: the default.")] = 0,
+    driver: DriverOption = Driver.LOCAL,
+    values: Values = None,
+    version: Version = "",
+    chart: ChartFolder = None,
+    helm: Helm = "helm",
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    wait_s: WaitS = WAIT_S,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Add a cell and wait until it lives (at most 60 s)."""
+    """Add a cell and wait until it lives: at most 60 s here, --wait-s on a cluster. Options from --values to --wait-s are for a cluster."""
     request = admin_pb2.CreateCellRequest(name=name, region=region, dedicated=dedicated, capacity_workspaces=capacity)
-
-    async def work(admin: Admin) -> admin_pb2.Cell:
-        made = await admin(admin.stub.CreateCell, request)
-        with progress(f"{made.name} is being provisioned", quiet=as_json):
-            return await alive(admin, made.name)
-
-    cell = ask(home_of(home), work)
+    if driver is Driver.KUBERNETES:
+        wanted = Wanted(name, region, tuple(values or ()), version)
+        cell = cluster_life.create(request, OnCluster(kubeconfig, context, chart, helm, wait_s), wanted, quiet=as_json, home=home)
+    else:
+        cell = ask(home_of(home), lambda admin: _created(admin, request, quiet=as_json))
     if as_json:
         show_json(cell_json(cell))
     else:
         say(f"{cell.name} is active in region {cell.region}", "green")
+
+
+async def _created(admin: Admin, request: admin_pb2.CreateCellRequest, *, quiet: bool) -> admin_pb2.Cell:
+    made = await admin(admin.stub.CreateCell, request)
+    with progress(f"{made.name} is being provisioned", quiet=quiet):
+        return await alive(admin, made.name)
 
 
 @cells.command("list")

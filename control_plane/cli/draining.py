@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from control_plane.cli import cluster_life
 from control_plane.cli.asking import Admin, ask
-from control_plane.cli.errors import CliError
+from control_plane.cli.cluster_options import Context, Kubeconfig, OnCluster
+from control_plane.cli.clusters import Driver, DriverOption
+from control_plane.cli.errors import EXIT_USAGE, CliError
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import say, show_facts, show_json
@@ -36,13 +39,22 @@ def undrain(name: Name, as_json: Json = False, home: Home = None) -> None:
     _order(lambda admin: admin(admin.stub.UndrainCell, admin_pb2.CellRef(name=name)), wait=False, as_json=as_json, home=home)
 
 
-def retire(name: Name, as_json: Json = False, home: Home = None) -> None:
+def retire(
+    name: Name,
+    driver: DriverOption = Driver.LOCAL,
+    delete_data: Annotated[bool, typer.Option("--delete-data", help="On a cluster: its namespace goes, with all data.")] = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
     """End an empty cell: its processes stop. Refused while a workspace lives there or could be rolled back to it; its data stay on disk."""
-
-    async def work(admin: Admin) -> admin_pb2.Cell:
-        return await admin(admin.stub.RetireCell, admin_pb2.CellRef(name=name))
-
-    cell = ask(home_of(home), work)
+    if driver is Driver.KUBERNETES:
+        cell = cluster_life.retire(name, OnCluster(kubeconfig, context), delete_data=delete_data, quiet=as_json, home=home)
+    elif delete_data:
+        raise CliError("--delete-data is for cells on a cluster (--driver kubernetes); here delete the cell's folder", EXIT_USAGE)
+    else:
+        cell = ask(home_of(home), lambda admin: admin(admin.stub.RetireCell, admin_pb2.CellRef(name=name)))
     if as_json:
         show_json(cell_json(cell))
     else:

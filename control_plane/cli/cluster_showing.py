@@ -1,0 +1,78 @@
+"""What applying a cell looks like: the plan, then each object's state while it becomes ready."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from control_plane.cli.printing import say
+from control_plane.provision.kubernetes.manifests import Ref
+from control_plane.provision.kubernetes.planning import Action, Plan
+from control_plane.provision.kubernetes.readiness import Phase, Standing
+
+MARKS = {Phase.READY: "[green]✓[/]", Phase.WAITING: "[yellow]…[/]", Phase.STUCK: "[red]![/]", Phase.FAILED: "[red]✗[/]"}
+SIGNS = {Action.CREATE: ("+", "green"), Action.CHANGE: ("~", "yellow"), Action.REPLACE: ("±", "yellow"), Action.REMOVE: ("-", "red")}
+
+
+class Shown:
+    """A table on a terminal; a line for each object that changed elsewhere; nothing for scripts. On stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._console = Console(stderr=True)
+        self._live = None if quiet or not self._console.is_terminal else Live(console=self._console, transient=True, auto_refresh=False)
+        self._now: dict[Ref, Standing] = {}
+
+    def __enter__(self) -> "Shown":
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def tell(self, standings: Sequence[Standing]) -> None:
+        news = [one for one in standings if self._now.get(one.ref) != one]
+        self._now.update({one.ref: one for one in news})
+        if self._live:
+            self._live.update(self._table(), refresh=True)
+        elif not self._quiet:
+            for one in news:
+                self._console.print(
+                    _line(one), style="red" if one.phase is Phase.STUCK else "", markup=False, highlight=False, soft_wrap=True
+                )
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for one in self._now.values():
+            table.add_row(MARKS[one.phase], str(one.ref), f"[dim]{one.phase}[/]", one.why)
+        return table
+
+
+def _line(one: Standing) -> str:
+    return f"{one.ref} {one.phase}" + (f": {one.why}" if one.why else "")
+
+
+def show_plan(plan: Plan) -> None:
+    say(f"{plan.cell} in namespace {plan.namespace}, {plan.chart}" + (f", version {plan.version}" if plan.version else ""))
+    for one in plan.acts:
+        sign, style = SIGNS[one.action]
+        say(f"{sign} {one.action} {one.ref}", style)
+        for change in one.changes:
+            say(f"    {change.path}: {change.before or '(nothing)'} -> {change.after or '(nothing)'}")
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    objects = [
+        {
+            "kind": one.ref.kind,
+            "name": one.ref.name,
+            "action": str(one.action),
+            "changes": [{"path": change.path, "before": change.before, "after": change.after} for change in one.changes],
+        }
+        for one in plan.planned
+    ]
+    return {"cell": plan.cell, "namespace": plan.namespace, "chart": plan.chart, "version": plan.version, "objects": objects}
