@@ -52,11 +52,11 @@ async def test_an_upgrade_keeps_the_values_and_migrates_before_a_process_changes
     world.kubelet.judge(world.namespace, failing_jobs)
 
     with pytest.raises(Exception, match="Job migrate: Job has reached the specified backoff limit"):
-        await provisioner.upgrade(world.cell, "2")
+        await provisioner.change_version(world.cell, "2")
     assert image_of(world) == "waggle:1", "the processes wait for their migrations"
 
     world.kubelet.judge(world.namespace, ready)
-    await provisioner.upgrade(world.cell, "2")
+    await provisioner.change_version(world.cell, "2")
     deployment = world.require("Deployment", "api")
     assert (image_of(world), deployment["spec"]["replicas"], deployment["status"]["updatedReplicas"]) == ("waggle:2", 2, 2)
     await provisioner.apply(world.spec, {"replicas": 1})

@@ -63,7 +63,7 @@ class KubernetesProvisioner:
         kept = tuple(one for one in found.planned if not (one.ref.kind == "Job" and one.action is Action.CREATE))
         return replace(found, planned=kept)
 
-    async def upgrade(self, cell: str, version: str) -> Plan:
+    async def change_version(self, cell: str, version: str) -> Plan:
         """The same values with another version of the image: migrations first, then the processes, pod by pod."""
         known = await asyncio.to_thread(self._require, cell)
         return await self.apply(CellSpec(CellName(cell), known.region or "local"), known.values, version)
@@ -117,12 +117,13 @@ class KubernetesProvisioner:
     def _wanted(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record | None, Record]:
         namespace = self.namespace(spec.name)
         known = record.read(self.cluster, namespace)
-        if known and known.region and known.region != spec.region:
+        region = spec.region or (known.region if known else "") or "local"
+        if known and known.region and known.region != region:
             raise ProvisionError(f"cell {spec.name!r} exists in region {known.region!r}")
         given = overlaid(
             overlaid({"namespace": {"create": True}}, self.values), values if values is not None else known.values if known else {}
         )
-        full = overlaid(given, {"name": spec.name, "region": spec.region})
+        full = overlaid(given, {"name": spec.name, "region": region})
         if tag := version or _tag(full) or (known.version if known else ""):
             full = overlaid(full, {"image": {"tag": tag}})
         return known, Record(spec.name, namespace, "applying", self.chart.version(), full)
