@@ -112,6 +112,18 @@ async def test_a_workspace_is_carried_over_while_it_is_written(two: tuple[FreshD
             await b.moves.purge(ours, forget=False)
 
 
+async def test_the_slot_of_a_move_outlives_its_database_where_there_is_a_standby(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        await copied(a, b, ours)
+        async with a.owner.connected() as connection:
+            kept = await connection.fetch("SELECT failover FROM pg_replication_slots WHERE database = current_database() AND NOT temporary")
+        for side in (b, a):
+            await side.moves.drop(MOVE, ours)
+        assert [row["failover"] for row in kept] == [True]
+
+
 async def test_what_is_written_at_the_target_comes_back_and_goes_no_further(two: tuple[FreshDatabase, FreshDatabase]) -> None:
     """The way back is armed before the switch; neither stream sends on what it was sent."""
     async with a_side(two[0]) as a, a_side(two[1]) as b:

@@ -20,7 +20,9 @@ async def make_slot(source: str, slot: str) -> None:
         there = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active"
         await connection.execute(there, slot)
         try:
-            await connection.execute("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", slot, timeout=SLOT_S_MAX)
+            await connection.execute(
+                "SELECT pg_create_logical_replication_slot($1, 'pgoutput', failover => true)", slot, timeout=SLOT_S_MAX
+            )
         except TimeoutError:
             raise CannotMove(f"no replication slot within {SLOT_S_MAX:.0f} s; waits for {await _oldest(source)}") from None
 
@@ -44,10 +46,11 @@ async def is_kept(reader: Owner, slot: str) -> bool:
 
 
 async def subscribe(target: Owner, move_id: str, source: str, slot: str) -> None:
-    """Follow `slot`. `origin = none` passes over what came to the publisher by a subscription, so the two ways make no circle."""
+    """Follow `slot`. `origin = none` passes over what came to the publisher by a subscription, so the two ways make no circle;
+    `failover` keeps the slot on the publisher's standbys too, where it has some."""
     name = stream_of(move_id)
     if not await is_following(target, move_id):
-        options = f"create_slot = false, slot_name = '{slot}', copy_data = false, origin = none, streaming = parallel"
+        options = f"create_slot = false, slot_name = '{slot}', copy_data = false, origin = none, streaming = parallel, failover = true"
         await target.execute(f"CREATE SUBSCRIPTION {name} CONNECTION '{source}' PUBLICATION {name} WITH ({options})")
 
 
