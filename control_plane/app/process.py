@@ -14,6 +14,7 @@ from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
 from control_plane.app.fleet import serve_fleet
+from control_plane.app.rebalancing import serve_rebalance
 from control_plane.app.settings import ControlSettings
 from control_plane.moves import Controller, Desk, Drainer, Pacer, PauseFolder, Reaper, WalBudget, no_pause
 from control_plane.provision.interface import Provisioner
@@ -80,7 +81,8 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         )
         mailer = Mailer(carrier_of(settings.mail), settings.mail.sender)
         finder = WorkspaceFinder(registry, mailer, settings.public_url, SystemClock())
-        await _register(grpc_server, registry, DirectoryService(view, acknowledgements, finder), admin)
+        await _register(grpc_server, registry, DirectoryService(view, acknowledgements, finder), admin, settings)
+        levelling = serve_rebalance(grpc_server, registry, desk, controller.wake, admin.auditor, settings)
         rollouts = serve_fleet(grpc_server, registry, provisioner, admin.auditor)
         port = listen(grpc_server, str(settings.listen), settings.tls)
         loops = (
@@ -93,6 +95,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             finder.run(),
             Reaper(registry, doors).run(),
             drainer.run(),
+            levelling,
             *rollouts,
         )
         async with asyncio.TaskGroup() as running:
@@ -106,10 +109,13 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
                     task.cancel()
 
 
-async def _register(grpc_server: grpc.aio.Server, registry: Registry, directory: DirectoryService, admin: AdminService) -> None:
+async def _register(
+    grpc_server: grpc.aio.Server, registry: Registry, directory: DirectoryService, admin: AdminService, settings: ControlSettings
+) -> None:
     admin_pb2_grpc.add_AdminServicer_to_server(admin, grpc_server)
     directory_pb2_grpc.add_DirectoryServicer_to_server(directory, grpc_server)
-    directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry, admin.notices, admin.view), grpc_server)
+    registration = RegistrationService(registry, admin.notices, admin.view, round(settings.load_interval_s * 1000))
+    directory_pb2_grpc.add_RegistrationServicer_to_server(registration, grpc_server)
     healthy = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, grpc_server)
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -37,6 +37,18 @@ class ControlSettings:
     move_wal_budget_mb: int = setting(
         "WAGGLE_CONTROL_MOVE_WAL_BUDGET_MB", default=2048, min=1, max=1_000_000, help="WAL that a move may keep, MiB; past it it is aborted"
     )
+    load_interval_s: float = setting(
+        "WAGGLE_CONTROL_LOAD_INTERVAL_S", default=30.0, min=0.1, max=600, help="how often cells tell how busy each workspace is"
+    )
+    cell_events_per_s: float = setting(
+        "WAGGLE_CONTROL_CELL_EVENTS_PER_S", default=1_000.0, min=0.001, max=1_000_000, help="events a second that fill a cell"
+    )
+    cell_connections: int = setting(
+        "WAGGLE_CONTROL_CELL_CONNECTIONS", default=20_000, min=1, max=10_000_000, help="sockets that fill a cell"
+    )
+    cell_database_gb: float = setting(
+        "WAGGLE_CONTROL_CELL_DATABASE_GB", default=200.0, min=0.001, max=1_000_000, help="GB of rows that fill a cell"
+    )
     testing: bool = setting("WAGGLE_CONTROL_TESTING", default=False, help="allow what only tests may do")
     move_pauses: Path | None = setting("WAGGLE_CONTROL_MOVE_PAUSES", default=None, help="tests only: folder of points where moves stop")
     mail: MailSettings = field(default_factory=MailSettings)

@@ -14,11 +14,12 @@ from chassis.rpc import Tls, channel
 from chassis.settings import load
 from control_plane.cli.errors import EXIT_NOT_RUNNING, CliError, NotRunning
 from control_plane.cli.home import Platform, running_platform
-from protos.admin.v1 import admin_pb2_grpc, fleet_pb2_grpc
+from protos.admin.v1 import admin_pb2_grpc, fleet_pb2_grpc, rebalance_pb2_grpc
 
 if TYPE_CHECKING:
     from protos.admin.v1.admin_pb2_grpc import AdminAsyncStub
     from protos.admin.v1.fleet_pb2_grpc import FleetAsyncStub
+    from protos.admin.v1.rebalance_pb2_grpc import RebalanceAsyncStub
 
 CONNECT_S_MAX = 3.0
 CALL_S_MAX = 30.0
@@ -32,10 +33,11 @@ class Admin:
     def __init__(self, line: grpc.aio.Channel) -> None:
         self.stub: AdminAsyncStub = admin_pb2_grpc.AdminStub(line)
         self.fleet: FleetAsyncStub = fleet_pb2_grpc.FleetStub(line)
+        self.rebalance: RebalanceAsyncStub = rebalance_pb2_grpc.RebalanceStub(line)
         self.metadata = (("waggle-actor", _typist()),)
 
-    async def __call__(self, method: Callable[..., Awaitable[T]], request: object) -> T:
-        return await method(request, timeout=CALL_S_MAX, metadata=self.metadata)
+    async def __call__(self, method: Callable[..., Awaitable[T]], request: object, *, within_s: float = CALL_S_MAX) -> T:
+        return await method(request, timeout=within_s, metadata=self.metadata)
 
 
 def ask(home: Path, work: Callable[[Admin], Awaitable[T]]) -> T:

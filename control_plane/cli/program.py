@@ -13,6 +13,7 @@ from control_plane.cli.health import doctor, status
 from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
 from control_plane.cli.platforms import down, up
+from control_plane.cli.rebalancing import rebalance
 from control_plane.cli.searches import searches
 from control_plane.cli.simulating import simulate
 
@@ -30,6 +31,7 @@ def program() -> typer.Typer:
     app.add_typer(cells, name="cell")
     app.add_typer(workspaces, name="workspace")
     app.add_typer(moves, name="move")
+    app.add_typer(rebalance, name="rebalance")
     app.add_typer(fleet, name="fleet")
     accounts(users)
     app.add_typer(users, name="user")

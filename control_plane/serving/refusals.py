@@ -7,6 +7,7 @@ from control_plane.fleet import RolloutRefused
 from control_plane.moves import MoveRefused
 from control_plane.placement import PlacementRefused
 from control_plane.provision.errors import ProvisionError
+from control_plane.rebalance import RebalanceRefused
 from control_plane.registry import (
     CellUnknown,
     Conflict,
@@ -14,6 +15,7 @@ from control_plane.registry import (
     MoveUnknown,
     NameTaken,
     RolloutUnknown,
+    RunUnknown,
     TooManyFlags,
     TransitionRefused,
     WorkspaceUnknown,
@@ -53,6 +55,8 @@ _STATUSES: tuple[tuple[type[WaggleError], grpc.StatusCode], ...] = (
     (CellUnknown, grpc.StatusCode.NOT_FOUND),
     (MoveUnknown, grpc.StatusCode.NOT_FOUND),
     (MoveRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (RunUnknown, grpc.StatusCode.NOT_FOUND),
+    (RebalanceRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (RolloutUnknown, grpc.StatusCode.NOT_FOUND),
     (RolloutRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (FlagUnset, grpc.StatusCode.NOT_FOUND),

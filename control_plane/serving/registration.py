@@ -33,10 +33,16 @@ log = structlog.get_logger("control_plane.registration")
 
 
 class RegistrationService(directory_pb2_grpc.RegistrationServicer):
-    def __init__(self, registry: Registry, notices: Notices | None = None, view: DirectoryView | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        notices: Notices | None = None,
+        view: DirectoryView | None = None,
+        load_interval_ms: int = LOAD_INTERVAL_MS,
+    ) -> None:
         self._registry, self._view = registry, view or DirectoryView()
         self._notices = notices or Notices()
-        self.load_interval_ms = LOAD_INTERVAL_MS
+        self._load_interval_ms = load_interval_ms
 
     async def Heartbeat(
         self, request: directory_pb2.HeartbeatRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -97,7 +103,7 @@ class RegistrationService(directory_pb2_grpc.RegistrationServicer):
             log.warning("database_away", error=repr(error))
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the registry's database does not answer")
         LOADS.inc(len(reports))
-        return directory_pb2.ReportLoadsReply(interval_ms=self.load_interval_ms)
+        return directory_pb2.ReportLoadsReply(interval_ms=self._load_interval_ms)
 
 
 def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:
