@@ -9,6 +9,8 @@ ARGS ?=
 NODE_CLIENT := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/.package-lock.json)
 # A real OpenSearch node for tests, from Maven artifacts; without Java, Maven or the artifacts those tests are skipped.
 OPENSEARCH_NODE := $(if $(and $(shell command -v java 2>/dev/null),$(shell command -v mvn 2>/dev/null)),tests/opensearch/target/jars/.complete)
+# What moves are held to; each runs alone, too: python -m bench NAME
+MOVE_SUITES := moves small-moves rollbacks routes
 PROTOS := $(wildcard protos/*/v1/*.proto)
 # Tests wait more than they work: two processes share them, a file to one of them. What both showed is judged last.
 TESTERS ?= 2
@@ -18,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos methods bench chaos chaos-moves imports kubernetes-tools golden clean
+.PHONY: help up down test lint types format protos methods bench bench-moves chaos chaos-moves imports kubernetes-tools golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +57,9 @@ methods: $(STAMP) ## write docs/methods.md again, from the methods' declarations
 
 bench: $(STAMP) ## measure this machine; tables here, JSON in bench/results/
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-moves: $(STAMP) ## measure moves against their bars, on a machine that does nothing else (15 min)
+	@$(BIN)/python -m bench $(MOVE_SUITES) $(ARGS)
 
 imports: $(STAMP) ## import a generated export of 100,000 messages with every trouble, and read it back equal
 	@WAGGLE_TEST_IMPORT_MESSAGES=100000 $(BIN)/python -m pytest -o faulthandler_timeout=1800 tests/slice/test_import.py -k every_trouble $(ARGS)

@@ -2,10 +2,29 @@
 
 import asyncio
 import sys
+import traceback
 
 import uvloop
 
-from bench import channels, files, graphql, history, hop, imports, large, moves, passing, posts, saying, search, sockets, storm
+from bench import (
+    channels,
+    files,
+    graphql,
+    history,
+    hop,
+    imports,
+    large,
+    moves,
+    passing,
+    posts,
+    rollbacks,
+    routes,
+    saying,
+    search,
+    small_moves,
+    sockets,
+    storm,
+)
 from bench.report import Report
 from bench.setting import setting
 
@@ -20,8 +39,11 @@ SUITES = {
     "moves": moves.measure,
     "passing": passing.measure,
     "posts": posts.measure,
+    "rollbacks": rollbacks.measure,
+    "routes": routes.measure,
     "saying": saying.measure,
     "search": search.measure,
+    "small-moves": small_moves.measure,
     "sockets": sockets.measure,
     "storm": storm.measure,
 }
@@ -35,9 +57,15 @@ def main() -> None:
     report = Report()
     with setting() as platform, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for name in wanted:
-            runner.run(SUITES[name](platform, report))
+            try:
+                runner.run(SUITES[name](platform, report))
+            except Exception as error:  # noqa: BLE001 - what the other suites took minutes to find is kept
+                traceback.print_exc()
+                report.broke(name, error)
     report.show()
     print(f"kept in {report.keep('-'.join(wanted))}")
+    if report.broken:
+        raise SystemExit(f"bench: {', '.join(report.broken)} ended early")
 
 
 if __name__ == "__main__":

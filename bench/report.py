@@ -30,6 +30,7 @@ class Figure:
 @dataclass
 class Report:
     figures: list[Figure] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
     def add(
         self, name: str, value: float, unit: str, at_most: float | None = None, at_least: float | None = None, detail: str = ""
@@ -41,12 +42,20 @@ class Report:
             bar, met = f">= {at_least:g}", value >= at_least
         self.figures.append(Figure(name, round(value, 3), unit, bar, met, detail))
 
+    def broke(self, suite: str, error: Exception) -> None:
+        """A suite that ended early; what it found until then stays."""
+        self.broken.append(suite)
+        self.figures.append(Figure(f"{suite} ended early", float("nan"), "", "no error", False, repr(error)[:200]))
+
     def show(self) -> None:
         table = Table("measure", "value", "unit", "bar", "", "detail", title="waggle bench")
         for figure in self.figures:
             mark = {None: "", True: "[green]met[/]", False: "[red]NOT met[/]"}[figure.met]
             table.add_row(figure.name, f"{figure.value:,.2f}", figure.unit, figure.bar, mark, figure.detail)
-        Console(width=150).print(table)
+        console = Console(width=150)
+        console.print(table)
+        met = [figure.met for figure in self.figures if figure.met is not None]
+        console.print(f"{sum(met)} of {len(met)} bars met")
 
     def keep(self, name: str) -> Path:
         RESULTS.mkdir(exist_ok=True)
