@@ -13,6 +13,7 @@ from chassis.clock import SystemClock
 from chassis.mail import Mailer, carrier_of
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file, listen, server
+from control_plane.app.failover import serve_failover
 from control_plane.app.fleet import serve_fleet
 from control_plane.app.rebalancing import serve_rebalance
 from control_plane.app.settings import ControlSettings
@@ -82,6 +83,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
         mailer = Mailer(carrier_of(settings.mail), settings.mail.sender)
         finder = WorkspaceFinder(registry, mailer, settings.public_url, SystemClock())
         await _register(grpc_server, registry, DirectoryService(view, acknowledgements, finder), admin, settings)
+        failovers = serve_failover(grpc_server, registry, doors, admin.auditor)
         levelling = serve_rebalance(grpc_server, registry, desk, controller.wake, admin.auditor, settings)
         rollouts = serve_fleet(grpc_server, registry, provisioner, admin.auditor)
         port = listen(grpc_server, str(settings.listen), settings.tls)
@@ -97,6 +99,7 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             drainer.run(),
             levelling,
             *rollouts,
+            failovers,
         )
         async with asyncio.TaskGroup() as running:
             tasks = [running.create_task(loop) for loop in loops]

@@ -14,10 +14,11 @@ from chassis.rpc import Tls, channel
 from chassis.settings import load
 from control_plane.cli.errors import EXIT_NOT_RUNNING, CliError, NotRunning
 from control_plane.cli.home import Platform, running_platform
-from protos.admin.v1 import admin_pb2_grpc, fleet_pb2_grpc, rebalance_pb2_grpc
+from protos.admin.v1 import admin_pb2_grpc, failover_pb2_grpc, fleet_pb2_grpc, rebalance_pb2_grpc
 
 if TYPE_CHECKING:
     from protos.admin.v1.admin_pb2_grpc import AdminAsyncStub
+    from protos.admin.v1.failover_pb2_grpc import FailoverAsyncStub
     from protos.admin.v1.fleet_pb2_grpc import FleetAsyncStub
     from protos.admin.v1.rebalance_pb2_grpc import RebalanceAsyncStub
 
@@ -32,6 +33,7 @@ class Admin:
 
     def __init__(self, line: grpc.aio.Channel) -> None:
         self.stub: AdminAsyncStub = admin_pb2_grpc.AdminStub(line)
+        self.failover: FailoverAsyncStub = failover_pb2_grpc.FailoverStub(line)
         self.fleet: FleetAsyncStub = fleet_pb2_grpc.FleetStub(line)
         self.rebalance: RebalanceAsyncStub = rebalance_pb2_grpc.RebalanceStub(line)
         self.metadata = (("waggle-actor", _typist()),)

@@ -14,6 +14,7 @@ from control_plane.cli.moves import moves
 from control_plane.cli.people import tokens, users
 from control_plane.cli.platforms import down, up
 from control_plane.cli.rebalancing import rebalance
+from control_plane.cli.regions import regions
 from control_plane.cli.searches import searches
 from control_plane.cli.simulating import simulate
 
@@ -33,6 +34,7 @@ def program() -> typer.Typer:
     app.add_typer(moves, name="move")
     app.add_typer(rebalance, name="rebalance")
     app.add_typer(fleet, name="fleet")
+    app.add_typer(regions, name="region")
     accounts(users)
     app.add_typer(users, name="user")
     app.add_typer(tokens, name="token")

@@ -26,6 +26,7 @@ from control_plane.registry.facts import (
     RouterSeen,
     Workspace,
 )
+from control_plane.registry.failover_facts import Failover, FailoverStage
 from control_plane.registry.flags import FlagRow
 from control_plane.registry.heartbeats import CAPACITY_WORKSPACES_DEFAULT, REGION_DEFAULT
 from control_plane.registry.load_facts import LoadReport, PlacedLoad, Rest
@@ -51,6 +52,8 @@ __all__ = [
     "Changes",
     "Conflict",
     "Draft",
+    "Failover",
+    "FailoverStage",
     "FlagRow",
     "FlagUnset",
     "Heartbeat",

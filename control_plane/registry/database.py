@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from control_plane.registry.addresses import Addresses
 from control_plane.registry.cells import Cells
+from control_plane.registry.failovers import Failovers
 from control_plane.registry.flags import Flags
 from control_plane.registry.heartbeats import Heartbeats
 from control_plane.registry.loads import Loads
@@ -48,6 +49,7 @@ class Registry:
     flags: Flags
     loads: Loads
     runs: Runs
+    failovers: Failovers
 
 
 @asynccontextmanager
@@ -83,6 +85,7 @@ def _registry(engine: AsyncEngine) -> Registry:
         flags=Flags(engine),
         loads=Loads(engine),
         runs=Runs(engine),
+        failovers=Failovers(engine),
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import and_, delete, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -96,7 +96,7 @@ def _of_process(beat: Heartbeat) -> Any:
 
 def _refresh(beat: Heartbeat) -> Any:
     same = and_(_of_process(beat), cell_processes.c.address == beat.address, cell_processes.c.roles == list(beat.roles))
-    settled = or_(cells.c.state == CellState.ACTIVE, cells.c.state == CellState.DRAINING)
+    settled = cells.c.state.in_((CellState.ACTIVE, CellState.DRAINING, CellState.LOST))
     known = exists(select(cells.c.name).where(cells.c.name == beat.cell, settled))
     return update(cell_processes).where(same, known).values(**_load(beat))
 

@@ -8,6 +8,8 @@ class CellState(StrEnum):
     PROVISIONING = "provisioning"
     ACTIVE = "active"
     DRAINING = "draining"
+    LOST = "lost"
+    """Given up: its workspaces were given to others. Routers have no way to it; when it is heard of again it is fenced first."""
     RETIRED = "retired"
 
 
@@ -24,8 +26,9 @@ class WorkspaceState(StrEnum):
 
 CELL_MOVES: Mapping[CellState, frozenset[CellState]] = {
     CellState.PROVISIONING: frozenset({CellState.ACTIVE, CellState.RETIRED}),
-    CellState.ACTIVE: frozenset({CellState.DRAINING}),
-    CellState.DRAINING: frozenset({CellState.ACTIVE, CellState.RETIRED}),
+    CellState.ACTIVE: frozenset({CellState.DRAINING, CellState.LOST}),
+    CellState.DRAINING: frozenset({CellState.ACTIVE, CellState.LOST, CellState.RETIRED}),
+    CellState.LOST: frozenset({CellState.DRAINING}),
     CellState.RETIRED: frozenset(),
 }
 

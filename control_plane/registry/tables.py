@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -171,4 +172,18 @@ addresses = Table(
     Column("address_hash", LargeBinary, primary_key=True),
     Column("workspace_id", Text, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
     Index("addresses_of_workspace", "workspace_id"),
+)
+
+failovers = Table(
+    "failovers",
+    registry_metadata,
+    Column("workspace_id", Text, ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", BigInteger, primary_key=True),
+    Column("source", Text, ForeignKey("cells.name"), nullable=False),
+    Column("target", Text, ForeignKey("cells.name"), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("ended_at", DateTime(timezone=True)),
+    Index("failovers_unfinished", "source", postgresql_where=text("stage <> 'done'")),
 )

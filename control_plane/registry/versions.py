@@ -96,6 +96,6 @@ def _entries(rows: Sequence[Row[Any]]) -> tuple[CellEntry, ...]:
         if row.process_id is not None:
             of_cell.append((row.address, tuple(row.roles), ProcessId(row.process_id)))
     return tuple(
-        CellEntry(CellName(name), region, CellState(state), version, tuple(found))
+        CellEntry(CellName(name), region, CellState(state), version, () if state == CellState.LOST else tuple(found))
         for (name, region, state, version), found in endpoints.items()
     )

@@ -3,6 +3,7 @@
 import grpc
 
 from chassis.errors import WaggleError
+from control_plane.failover import FailoverRefused
 from control_plane.fleet import RolloutRefused
 from control_plane.moves import MoveRefused
 from control_plane.placement import PlacementRefused
@@ -62,6 +63,7 @@ _STATUSES: tuple[tuple[type[WaggleError], grpc.StatusCode], ...] = (
     (FlagUnset, grpc.StatusCode.NOT_FOUND),
     (TooManyFlags, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (TransitionRefused, grpc.StatusCode.FAILED_PRECONDITION),
+    (FailoverRefused, grpc.StatusCode.FAILED_PRECONDITION),
     (Conflict, grpc.StatusCode.ABORTED),
     (PlacementRefused, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (ProvisionError, grpc.StatusCode.FAILED_PRECONDITION),

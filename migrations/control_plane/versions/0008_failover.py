@@ -1,4 +1,9 @@
-"""Backups of cells, and regions that failed over."""
+"""Workspaces that were given to another cell because theirs was lost, and how far that has been carried out."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from migrations.isolation import APP_ROLE
 
 revision = "0008_failover"
 down_revision = "0007_flags"
@@ -7,8 +12,22 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "failovers",
+        sa.Column("workspace_id", sa.Text, sa.ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("epoch", sa.BigInteger, primary_key=True),  # of the new owner
+        sa.Column("source", sa.Text, sa.ForeignKey("cells.name"), nullable=False),
+        sa.Column("target", sa.Text, sa.ForeignKey("cells.name"), nullable=False),
+        sa.Column("stage", sa.Text, nullable=False),
+        sa.Column("problem", sa.Text, nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column("ended_at", sa.DateTime(timezone=True)),
+    )
+    op.create_index("failovers_unfinished", "failovers", ["source"], postgresql_where=sa.text("stage <> 'done'"))
+    op.execute("REVOKE ALL ON failovers FROM PUBLIC")
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON failovers TO {APP_ROLE}")
 
 
 def downgrade() -> None:
-    pass
+    op.execute("UPDATE cells SET state = 'draining' WHERE state = 'lost'")
+    op.drop_table("failovers")
