@@ -14,6 +14,8 @@ CONNECTIONS_SHARE = 0.1
 """A number of connections that changed by less of itself is no news, but for the first and the last."""
 AGAIN_S = 3600.0
 """Connections are told again after so long: the control plane forgets those of processes it believes dead."""
+SIZE_SHARE = 0.25
+"""A size that was measured anew is told by itself when it is so far from the one told."""
 GROWN_MIN, GROWN_SHARE = 100, 0.1
 """Events in a log since its workspace was last sized, at least, for sizing it again to be worth it."""
 
@@ -57,10 +59,11 @@ class LoadBook:
             told = self._told[workspace_id] = _Told()
         grown = now.seq is not None and _is_news(told, now.seq, now_s, interval_s)
         connected = _differs(told.connections, now.connections) or (now.connections > 0 and now_s - told.at_s > AGAIN_S)
-        if not grown and not connected:
-            return None
         size = self._bytes(workspace_id, now.seq)
-        seq, bytes_ = (now.seq, size or None) if grown or size != told.bytes else (None, None)
+        resized = workspace_id in self._sized and abs(size - told.bytes) > SIZE_SHARE * told.bytes
+        if not grown and not connected and not resized:
+            return None
+        seq, bytes_ = (now.seq, size or None) if grown or resized else (None, None)
         connections = now.connections if now.connections != told.connections or connected else None
         return directory_pb2.WorkspaceLoad(workspace_id=workspace_id, seq=seq, bytes=bytes_, connections=connections)
 
@@ -85,7 +88,9 @@ class LoadBook:
         """Whose log has grown most since it was sized; None: nobody's by enough."""
         grown = ((now.seq - self._sized.get(one, (0, 0))[0], one) for one, now in standings.items() if now.seq is not None)
         by, most = max(grown, default=(0, WorkspaceId("")))
-        return most if by >= max(GROWN_MIN, GROWN_SHARE * self._sized.get(most, (0, 0))[0]) else None
+        return most if by >= max(SIZE_SHARE = 0.25
+"""A size that was measured anew is told by itself when it is so far from the one told."""
+GROWN_MIN, GROWN_SHARE * self._sized.get(most, (0, 0))[0]) else None
 
     def size(self, workspace_id: WorkspaceId, seq: int, bytes_: int) -> None:
         self._sized[workspace_id] = seq, bytes_

@@ -18,8 +18,6 @@ ANSWER_S_MAX = 10.0
 PAGES_MAX = 20
 """A round; what is left over is told in the next."""
 SIZING_S = 10.0
-SIZING_REST_S = 60.0
-"""Where nobody grew."""
 _log = structlog.get_logger("load")
 
 
@@ -85,7 +83,7 @@ class LoadReports:
             found = self._book.to_size(standings)
             if found is not None:
                 await self._size(found, standings[found], database, tables)
-            await asyncio.sleep(SIZING_S if found is not None else SIZING_REST_S)
+            await asyncio.sleep(SIZING_S)
 
     async def _size(self, workspace_id: WorkspaceId, now: Standing, database: Database, tables: Sequence[str]) -> None:
         row = self._table.get(workspace_id)
