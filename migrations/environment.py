@@ -1,5 +1,7 @@
 """Runs alembic in process, over asyncpg, one plane's revisions at a time."""
 
+import asyncio
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from migrations.blocking import Blocker, watching
@@ -20,6 +22,8 @@ from migrations.isolation import APP_ROLE, secure_app_role
 Plane = Literal["cell", "control_plane"]
 TURN_S_MAX = 60
 """How long a run waits for another one of the same database."""
+ROLE_TRIES_MAX = 20
+_ROLE_TAKEN = "tuple concurrently updated"  # PostgreSQL's word where another database of the server changes the role as well
 _ADVISORY_LOCK = 0x57414747
 
 
@@ -43,14 +47,15 @@ class MigrationFailed(Exception):
 async def migrate(plane: Plane, url: str, app_password: str | None = None, revision: str = "head", limits: Limits | None = None) -> str:
     """Bring a database to `revision` and see to the role `waggle_app`; returns the revision it stands at.
 
-    `url` is the owner's. Two runs at once wait for each other (at most 60 s). All or nothing: one transaction. A database
+    `url` is the owner's. Two runs at once wait for each other (at most 60 s). All or nothing for the tables: one transaction. A database
     beyond all that this code knows was migrated by a later version, and is left as it is. Raises MigrationFailed.
     """
     engine = create_async_engine(driver_url(url), poolclass=NullPool)
     try:
+        await _secure(engine, app_password)
         async with engine.begin() as connection, watching(plain_url(url), await _pid(connection)) as waiting:
             try:
-                return await connection.run_sync(_upgrade, plane, app_password, revision, limits or Limits())
+                return await connection.run_sync(_upgrade, plane, revision, limits or Limits())
             except DBAPIError as error:
                 raise MigrationFailed(_why(error), " ".join((error.statement or "").split()), waiting.blockers) from error
     finally:
@@ -77,6 +82,20 @@ def plain_url(url: str) -> str:
     return url.replace("postgresql+asyncpg://", "postgresql://", 1)
 
 
+async def _secure(engine: AsyncEngine, app_password: str | None) -> None:
+    """A role is the whole server's: in a transaction of its own, so that cells that share one wait for nobody's tables."""
+    for attempt in range(1, ROLE_TRIES_MAX + 1):
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(secure_app_role, app_password)
+        except DBAPIError as error:
+            if attempt == ROLE_TRIES_MAX or _ROLE_TAKEN not in str(error.orig):
+                raise MigrationFailed(_why(error), " ".join((error.statement or "").split()), ()) from error
+            await asyncio.sleep(random.uniform(0.02, 0.2))  # noqa: S311 - not a secret
+        else:
+            return
+
+
 def _why(error: DBAPIError) -> str:
     """The server's own words, which the driver's wrapper has as its cause."""
     said = getattr(error.orig, "__cause__", None) or error.orig
@@ -87,12 +106,11 @@ async def _pid(connection: AsyncConnection) -> int:
     return int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
 
 
-def _upgrade(connection: Connection, plane: Plane, app_password: str | None, revision: str, limits: Limits) -> str:
+def _upgrade(connection: Connection, plane: Plane, revision: str, limits: Limits) -> str:
     connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_S_MAX}s'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     connection.execute(text(f"SET LOCAL lock_timeout = '{limits.lock_timeout_s * 1000:.0f}ms'"))
     connection.execute(text(f"SET LOCAL statement_timeout = '{limits.statement_timeout_s * 1000:.0f}ms'"))
-    secure_app_role(connection, app_password)
     scripts = _scripts(plane)
     current = MigrationContext.configure(connection).get_current_revision() or ""
     if current and current not in revisions_of(plane):

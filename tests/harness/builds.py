@@ -1,9 +1,11 @@
 """Versions of the platform made for a test: our own code by symbolic links, with one file of a cell's process replaced."""
 
+import shutil
 from pathlib import Path
 
 import cells
 import migrations
+from migrations.environment import head_of
 
 PACKAGES = ("chassis", "control_plane", "migrations", "protos", "router")
 ROOT = Path(cells.__path__[0]).parent
@@ -25,6 +27,32 @@ sys.argv[0] = __file__
 FAILING = _WRAPPED + "exec(compile(open(OURS).read(), OURS, 'exec'))\n"
 """Ready, and answers every request with 500."""
 NEVER_READY = "import time\ntime.sleep(600)\n"
+
+
+_MIGRATION = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "9000_planted", {head!r}, None, None
+
+
+def upgrade():
+    for statement in {statements!r}:
+        op.execute(statement)
+"""
+
+
+def with_migration(folder: Path, *statements: str) -> Path:
+    """A build whose newest revision of a cell's schema, `9000_planted`, is these statements."""
+    (folder / "migrations").unlink()
+    copied(folder / "migrations", *statements)
+    return folder
+
+
+def copied(target: Path, *statements: str) -> None:
+    """Our own migrations, and after them one of these statements, if there are any."""
+    shutil.copytree(migrations.__path__[0], target, ignore=shutil.ignore_patterns("__pycache__"))
+    if statements:
+        (target / "cell" / "versions" / "9000_planted.py").write_text(_MIGRATION.format(head=head_of("cell"), statements=statements))
 
 
 def a_build(folder: Path, entry: str | None = None) -> Path:

@@ -1,10 +1,13 @@
 """The cell's migrations: again without effect, partitions ahead of time, one role for the application."""
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from migrations.environment import head_of, migrate
 from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
 from tests.harness.workspaces import Say, a_log, a_workspace, execute
 
 pytestmark = pytest.mark.anyio
@@ -19,6 +22,27 @@ async def number(url: str, query: str) -> int:
 async def test_a_second_run_changes_nothing(empty_database: FreshDatabase) -> None:
     assert await migrate("cell", empty_database.owner_url) == head_of("cell")
     assert await migrate("cell", empty_database.owner_url) == head_of("cell")
+
+
+async def test_a_role_that_another_cell_of_the_server_changes_meanwhile_is_changed_again(cell_database: FreshDatabase) -> None:
+    """The role is the server's, and PostgreSQL refuses whoever changes it second."""
+    other = await asyncpg.connect(cell_database.owner_url)
+    try:
+        change = other.transaction()
+        await change.start()
+        await other.execute("ALTER ROLE waggle_app LOGIN")
+        migrated = asyncio.create_task(migrate("cell", cell_database.owner_url))
+        await eventually(lambda: number(cell_database.owner_url, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await change.commit()
+        assert await migrated == head_of("cell")
+    finally:
+        await other.close()
+
+
+async def test_a_database_of_a_later_version_is_left_as_it_is(cell_database: FreshDatabase) -> None:
+    """The code before goes on with it: a rollout may be taken back, its tables are not."""
+    await execute(cell_database.owner_url, "UPDATE alembic_version SET version_num = '9999_later'")
+    assert await migrate("cell", cell_database.owner_url) == "9999_later"
 
 
 async def test_a_week_is_made_once_and_rows_lie_in_theirs(cell_database: FreshDatabase) -> None:
