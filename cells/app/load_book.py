@@ -88,9 +88,7 @@ class LoadBook:
         """Whose log has grown most since it was sized; None: nobody's by enough."""
         grown = ((now.seq - self._sized.get(one, (0, 0))[0], one) for one, now in standings.items() if now.seq is not None)
         by, most = max(grown, default=(0, WorkspaceId("")))
-        return most if by >= max(SIZE_SHARE = 0.25
-"""A size that was measured anew is told by itself when it is so far from the one told."""
-GROWN_MIN, GROWN_SHARE * self._sized.get(most, (0, 0))[0]) else None
+        return most if by >= max(GROWN_MIN, GROWN_SHARE * self._sized.get(most, (0, 0))[0]) else None
 
     def size(self, workspace_id: WorkspaceId, seq: int, bytes_: int) -> None:
         self._sized[workspace_id] = seq, bytes_
