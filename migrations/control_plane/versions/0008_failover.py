@@ -11,7 +11,11 @@ branch_labels = None
 depends_on = None
 
 
+BEFORE = ("provisioning", "active", "draining", "retired")
+
+
 def upgrade() -> None:
+    _states(*BEFORE, "lost")
     op.create_table(
         "failovers",
         sa.Column("workspace_id", sa.Text, sa.ForeignKey("workspaces.id", ondelete="CASCADE"), primary_key=True),
@@ -30,4 +34,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("UPDATE cells SET state = 'draining' WHERE state = 'lost'")
+    _states(*BEFORE)
     op.drop_table("failovers")
+
+
+def _states(*states: str) -> None:
+    op.drop_constraint("cells_state", "cells")
+    op.create_check_constraint("cells_state", "cells", sa.column("state").in_(states))
