@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from control_plane.cli.asking import Admin, ask
 from control_plane.cli.errors import CliError
@@ -13,6 +13,7 @@ from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import bytes_shown, say, show_facts, show_json, show_table
 from control_plane.cli.shapes import move_json, plan_json
+from control_plane.cli.watching import Shown, bar, lines, nothing
 from protos.admin.v1 import admin_pb2
 
 POLL_S = 0.1
@@ -65,8 +66,16 @@ def start(
 
 @moves.command("watch")
 def watch(move: Reference, as_json: Json = False, home: Home = None) -> None:
-    """Follow a move until people live in one cell for good, or the window is open."""
-    _order(lambda admin: _show(admin, move), _arrived, wait=True, as_json=as_json, home=home)
+    """Follow a move until people live in one cell for good, or the window is open. With --json: an object a line, whenever it changes."""
+
+    async def work(admin: Admin) -> admin_pb2.Move:
+        with (lines if as_json else bar)() as shown:
+            return await _follow(admin, await _show(admin, move), _arrived, shown)
+
+    arrived = ask(home_of(home), work)
+    if not as_json:
+        _print(arrived)
+    _refuse_undone(arrived)
 
 
 @moves.command("show")
@@ -116,41 +125,33 @@ def finish(move: Reference, wait: Wait = False, as_json: Json = False, home: Hom
 def _order(begin: Callable[[Admin], Awaitable[admin_pb2.Move]], rests: Rest, *, wait: bool, as_json: bool, home: Home) -> None:
     async def work(admin: Admin) -> admin_pb2.Move:
         move = await begin(admin)
-        return await _follow(admin, move, rests, quiet=as_json) if wait else move
+        if not wait:
+            return move
+        with nullcontext(nothing) if as_json else bar() as shown:
+            return await _follow(admin, move, rests, shown)
 
     move = ask(home_of(home), work)
     if as_json:
         show_json(move_json(move))
     else:
         _print(move)
-    if wait and move.state == "undone" and "aborted on demand" not in move.problem:
+    if wait:
+        _refuse_undone(move)
+
+
+def _refuse_undone(move: admin_pb2.Move) -> None:
+    if move.state == "undone" and "aborted on demand" not in move.problem:
         raise CliError(f"{move.move_id} was undone, and {move.workspace} stays in {move.source}: {move.problem}")
 
 
-async def _follow(admin: Admin, move: admin_pb2.Move, rests: Rest, *, quiet: bool) -> admin_pb2.Move:
-    errors = Console(stderr=True)
-    shown = errors.status(_line(move)) if errors.is_terminal and not quiet else None
-    if shown is not None:
-        shown.start()
-    try:
-        async with asyncio.timeout(WAIT_S_MAX):
-            while not rests(move):
-                await asyncio.sleep(POLL_S)
-                move = await _show(admin, move.move_id)
-                if shown is not None:
-                    shown.update(_line(move))
-    finally:
-        if shown is not None:
-            shown.stop()
+async def _follow(admin: Admin, move: admin_pb2.Move, rests: Rest, shown: Shown) -> admin_pb2.Move:
+    shown(move)
+    async with asyncio.timeout(WAIT_S_MAX):
+        while not rests(move):
+            await asyncio.sleep(POLL_S)
+            move = await _show(admin, move.move_id)
+            shown(move)
     return move
-
-
-def _line(move: admin_pb2.Move) -> str:
-    share = f" of {move.rows_planned}" if move.step == "copy" else ""
-    lag = f", lag {move.lag_ms:.0f} ms" if move.lag_ms else ""
-    rate = f", {move.rows / move.duration_s:,.0f} rows/s" if move.step == "copy" and move.duration_s else ""
-    why = "".join(f"; {line}" for line in (_waits(move), move.problem) if line)
-    return f"{move.workspace} to {move.target}: {move.step}, {move.rows}{share} rows{rate}{lag}, {move.duration_s:.0f} s{why}"
 
 
 def _begins(move: admin_pb2.Move) -> bool:

@@ -86,3 +86,10 @@ def plan_json(plan: admin_pb2.MovePlan) -> dict[str, Any]:
 def move_json(move: admin_pb2.Move) -> dict[str, Any]:
     fields = ("move_id", "state", "pause_ms", "rows", "duration_s", "workspace", "workspace_id", "source", "target", "step", "problem")
     return {name: getattr(move, name) for name in (*fields, "waiting")}
+
+
+def watch_json(move: admin_pb2.Move) -> dict[str, Any]:
+    """A move on its way: the same, and how far it is."""
+    ahead = {"progress": round(move.progress, 4), "eta_s": round(move.eta_s, 2), "rows_per_s": round(move.rows_per_s)}
+    ahead |= {"rows_planned": move.rows_planned, "compared": move.compared, "lag_ms": move.lag_ms, "window_left_s": move.window_left_s}
+    return move_json(move) | ahead

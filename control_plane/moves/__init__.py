@@ -4,9 +4,26 @@ from control_plane.moves.budget import WalBudget
 from control_plane.moves.controller import Controller
 from control_plane.moves.desk import Desk, MoveRefused, Plan
 from control_plane.moves.draining import Drain, Drainer
+from control_plane.moves.estimating import Prediction, Progress, predict, progress
 from control_plane.moves.pacer import Pacer
 from control_plane.moves.pausing import PauseFolder
 from control_plane.moves.reaper import Reaper
 from control_plane.moves.steps import no_pause
 
-__all__ = ["Controller", "Desk", "Drain", "Drainer", "MoveRefused", "Pacer", "PauseFolder", "Plan", "Reaper", "WalBudget", "no_pause"]
+__all__ = [
+    "Controller",
+    "Desk",
+    "Drain",
+    "Drainer",
+    "MoveRefused",
+    "Pacer",
+    "PauseFolder",
+    "Plan",
+    "Prediction",
+    "Progress",
+    "Reaper",
+    "WalBudget",
+    "no_pause",
+    "predict",
+    "progress",
+]

@@ -2,29 +2,25 @@
 
 from typing import TYPE_CHECKING, Any
 
-from control_plane.moves.outcomes import StepRefused, Wait
+from control_plane.moves.outcomes import StepRefused
 from protos.cell.v1 import transfer_pb2
 
 if TYPE_CHECKING:
     from control_plane.moves.steps import Work
     from control_plane.registry import Cell
 
-WAIT_MS = 1_000
+WAIT_MS = 250
 AGAIN_S = 0.5
 """After an attempt that failed; the cell gives up after a few."""
 REST_S_MAX = 10.0
 
 
-async def prove(work: "Work", giver: "Cell", taker: "Cell", speed: float = 0.0) -> transfer_pb2.CompareReply:
+async def prove(work: "Work", giver: "Cell", taker: "Cell", wait_ms: int = WAIT_MS) -> transfer_pb2.CompareReply:
     """How far the taker is. Raises StepRefused where the two cells differ; a comparison that failed is begun again."""
-    request = transfer_pb2.CompareRequest(**work.key, connection=await work.connection(giver), wait_ms=WAIT_MS, speed=speed)
+    request = transfer_pb2.CompareRequest(**work.key, connection=await work.connection(giver), wait_ms=wait_ms, speed=work.speed)
     reply: transfer_pb2.CompareReply = await work.say(taker, "Compare", request)
     _refuse(reply)
     return reply
-
-
-def compared_so_far(proof: transfer_pb2.CompareReply) -> Wait:
-    return Wait(AGAIN_S if proof.problem else 0.0, {"compared": proof.rows, "compare_problem": proof.problem})
 
 
 async def prove_rest(work: "Work", taker: "Cell", number: int) -> None:

@@ -205,7 +205,7 @@ class Controller:
         move = held.move
         source, target = await self._cell(held, move.source), await self._cell(held, move.target)
         work = Work(move, source, target, self.doors, self.clock, self._connections, self.pause, attachments=self.attachments)
-        return await RUN[move.step](replace(work, speed=self.pacing.speed(move)))
+        return await RUN[move.step](replace(work, speed=self.pacing.speed(move), began_s=self.clock.monotonic_s()))
 
     async def _cell(self, held: Held, name: str) -> Cell:
         if name not in held.cells:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.errors import WaggleError
+from control_plane.moves.estimating import HISTORY_MAX, Prediction, predict
 from control_plane.moves.rules import TABLE, state_at
 from control_plane.moves.steps import Doors
 from control_plane.registry import Cell, CellState, Conflict, Move, MoveState, MoveStep, Registry, Workspace, WorkspaceState
@@ -14,10 +15,6 @@ from protos.cell.v1 import transfer_pb2
 SURVEY_S_MAX = 60.0
 WINDOW_S_DEFAULT = 300.0
 TRIES_MAX = 5
-# Measured on two cores with everything on one machine (docs/adr/0011-moves.md); a plan says about how long.
-START_S = 0.6
-ROWS_PER_S = 60_000.0
-PAUSE_MS = 60.0
 
 
 class MoveRefused(WaggleError):
@@ -33,14 +30,16 @@ class Plan:
     rows: int
     bytes: int
     blockers: tuple[str, ...]
+    prediction: Prediction = field(default_factory=Prediction)
 
     @property
     def duration_s(self) -> float:
-        return START_S + self.rows / ROWS_PER_S
+        """Until its people live in the other cell."""
+        return self.prediction.duration_s(self.rows)
 
     @property
     def pause_ms(self) -> float:
-        return PAUSE_MS
+        return self.prediction.pause_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,8 @@ class Desk:
             blockers.append(f"{giver.name} is at schema {here.schema_revision}, {taker.name} at {there.schema_revision}")
         if there and there.state not in ("", "moved", "incoming"):
             blockers.append(f"{taker.name} already has the workspace, {there.state}")
-        return Plan(workspace, target, here.rows if here else 0, here.bytes if here else 0, tuple(blockers))
+        prediction = predict(await self.registry.moves.list(limit=HISTORY_MAX))
+        return Plan(workspace, target, here.rows if here else 0, here.bytes if here else 0, tuple(blockers), prediction)
 
     async def _survey(self, cell: Cell, workspace: Workspace) -> tuple[transfer_pb2.SurveyReply | None, list[str]]:
         request = transfer_pb2.SurveyRequest(workspace_id=workspace.id)
@@ -76,7 +76,8 @@ class Desk:
         plan = await self.plan(reference, target)
         if plan.blockers:
             raise MoveRefused("; ".join(plan.blockers))
-        facts = {"window_s": WINDOW_S_DEFAULT if window_s is None else window_s, "rows_planned": plan.rows}
+        facts: dict[str, Any] = {"window_s": WINDOW_S_DEFAULT if window_s is None else window_s, "rows_planned": plan.rows}
+        facts["predicted"] = plan.prediction.facts
         return await self.registry.moves.insert(plan.workspace, target, facts)
 
     async def find(self, reference: str) -> Move:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 from chassis.clock import Clock
 from chassis.errors import WaggleError
 from control_plane.moves.attachments import WAIT_MS, Attachments, NoAttachments, bring_rest
-from control_plane.moves.comparing import compared_so_far, prove, prove_rest
+from control_plane.moves.comparing import AGAIN_S, prove, prove_rest
 from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
 from control_plane.registry import Cell, Move, MoveStep
 from protos.cell.v1 import cell_pb2, transfer_pb2
@@ -29,6 +29,7 @@ PURGE_TURN_S = 0.5
 PURGE_PAUSE_S = 0.01
 PURGE_REST_S_MAX = 2.0
 WINDOW_POLL_S = 0.5
+LOOK_AGAIN_S = 0.05
 
 T = TypeVar("T")
 CellStub: TypeAlias = "CellAsyncStub"
@@ -62,6 +63,8 @@ class Work:
     marks: Iterator[int] = field(default_factory=count)
     parts_ms: dict[str, float] = field(default_factory=dict)
     """Where a pause went."""
+    began_s: float = 0.0
+    """When this turn began, by the monotonic clock."""
     speed: float = 1.0
     """Share of full speed at which rows are copied and deleted now; above 0."""
 
@@ -74,6 +77,10 @@ class Work:
         began_s = self.clock.monotonic_s()
         yield
         self.parts_ms[part] = round((self.clock.monotonic_s() - began_s) * 1000, 1)
+
+    def step_s(self) -> float:
+        """How long the step has been at work, over all its turns."""
+        return round(self.move.step_age_s + self.clock.monotonic_s() - self.began_s, 3)
 
     @property
     def key(self) -> dict[str, str]:
@@ -108,8 +115,11 @@ async def copy(work: Work) -> Outcome:
     if reply.done:
         if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
             return Wait(0.02)
-        return Done({"rows": max(reply.rows, work.move.facts.get("rows", 0))})
-    return Wait(0.02 if reply.rows < 10_000 else 0.2, {"rows": reply.rows, "copy_problem": reply.problem})
+        return Done({"rows": max(reply.rows, work.move.facts.get("rows", 0)), "copy_s": work.step_s()})
+    if reply.rows == work.move.facts.get("rows", 0):
+        return Wait(0.02, {"copy_problem": reply.problem})
+    facts = {"rows": reply.rows, "copy_s": work.step_s(), "copy_problem": reply.problem}
+    return Wait(0.02 if reply.rows < 10_000 else 0.2, facts)
 
 
 async def catch_up(work: Work) -> Outcome:
@@ -120,8 +130,9 @@ async def catch_up(work: Work) -> Outcome:
 
 async def verify(work: Work) -> Outcome:
     """Both cells are compared at one moment, while they are written; from then on the taker knows every row that changes."""
-    proof = await prove(work, work.source, work.target, work.speed)
-    return Done({"compared": proof.rows}) if proof.done else compared_so_far(proof)
+    proof = await prove(work, work.source, work.target)
+    facts = {"compared": proof.rows, "verify_s": work.step_s(), "compare_problem": proof.problem}
+    return Done(facts) if proof.done else Wait(AGAIN_S if proof.problem else 0.0, facts)
 
 
 async def arm(work: Work) -> Outcome:
@@ -147,9 +158,9 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
 
     Nobody is made to wait before all the rest is known to be equal.
     """
-    proof = await prove(work, giver, taker)
+    proof = await prove(work, giver, taker, wait_ms=0)
     if not proof.done:
-        return compared_so_far(proof)
+        return Wait(AGAIN_S if proof.problem else LOOK_AGAIN_S, {"compare_problem": proof.problem})
     number, began_us = work.next_mark(), work.clock.now_us()
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
     with work.timed("seal"):
@@ -202,7 +213,8 @@ async def _open(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     if failed is not None:
         raise failed
     back = work.move.step is MoveStep.BACK_OPEN
-    return Done({"back": back} | _pause(facts, began_us, opened_us, back=back))
+    arrived = {} if back else {"arrived_s": round(work.move.age_s + work.step_s() - work.move.step_age_s, 3)}
+    return Done({"back": back} | arrived | _pause(facts, began_us, opened_us, back=back))
 
 
 def _pause(facts: Mapping[str, Any], began_us: int, opened_us: int, *, back: bool) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from control_plane.moves import Drain, Plan
+from control_plane.moves import Drain, Plan, progress
 from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, VitalSigns, Workspace
 from control_plane.serving.notices import Notices
 from protos.admin.v1 import admin_pb2
@@ -95,6 +95,7 @@ def plan_shape(plan: Plan) -> admin_pb2.MovePlan:
 def move_shape(move: Move, waiting: str = "") -> admin_pb2.Move:
     """`waiting`: why it may not begin yet, or is slow."""
     left_s = float(move.facts.get("window_s", 0)) - move.step_age_s if move.state is MoveState.WINDOW else 0.0
+    ahead = progress(move)
     return admin_pb2.Move(
         move_id=move.id,
         workspace=move.name,
@@ -111,4 +112,8 @@ def move_shape(move: Move, waiting: str = "") -> admin_pb2.Move:
         lag_ms=move.facts.get("lag_ms", 0.0),
         window_left_s=max(left_s, 0.0),
         waiting=waiting,
+        eta_s=ahead.eta_s,
+        progress=ahead.share,
+        rows_per_s=ahead.rows_per_s,
+        compared=move.facts.get("compared", 0),
     )

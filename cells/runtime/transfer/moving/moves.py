@@ -11,7 +11,8 @@ from cells.runtime.transfer.moving.bookmarks import forget_bookmark, read_bookma
 from cells.runtime.transfer.moving.copying import Copying, copy_workspace
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
-from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
+from cells.runtime.transfer.moving.obstacles import obstacles
+from cells.runtime.transfer.moving.owner import OwnerDatabase
 from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
@@ -153,22 +154,4 @@ class Moves:
                 (row,) = await connection.fetch(counted, workspace_id)
                 rows, size = rows + row["n"], size + row["size"]
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-            return rows, size, await _blockers(connection), revision or "", state
-
-
-async def _blockers(connection: Owner) -> list[str]:
-    found: list[str] = []
-    level = await connection.fetchval("SHOW wal_level")
-    if level != "logical":
-        found.append(f"wal_level is {level}; a move needs logical")
-    used = "SELECT current_setting('max_replication_slots')::int - count(*) FROM pg_replication_slots"
-    if await connection.fetchval(used) < 1:
-        found.append("no replication slot is left")
-    old = (
-        "SELECT pid, application_name, extract(epoch FROM now() - xact_start)::int AS age_s FROM pg_stat_activity"
-        " WHERE xact_start < now() - interval '5 s' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    holding = await connection.fetch(old)
-    return found + [
-        f"pid {row['pid']} ({row['application_name'] or 'unnamed'}) has a transaction open for {row['age_s']} s" for row in holding
-    ]
+            return rows, size, await obstacles(connection, self.tables), revision or "", state
