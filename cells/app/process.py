@@ -18,7 +18,7 @@ from cells.app.heartbeat import Heartbeat
 from cells.app.load import Load
 from cells.app.load_reports import LoadReports
 from cells.app.settings import CellSettings
-from cells.app.upkeep import keep_partitions_ahead
+from cells.app.upkeep import Upkeep
 from cells.app.vitals import Vitals
 from cells.runtime.bus import Bus, Claims, Ephemerals, Remembered, Shared
 from cells.runtime.gateway import Gateway, open_gateway
@@ -121,12 +121,17 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
         if workload.lifespan is not None:
             await stack.enter_async_context(workload.lifespan())
         if settings.plays("worker"):
-            await stack.enter_async_context(_running(keep_partitions_ahead(database, workload.partitions)))
+            await stack.enter_async_context(_running(_upkeep(settings, database, workload, clock).run()))
             await stack.enter_async_context(_running(DueWork(workload.due, database, log, clock).run()))
             await stack.enter_async_context(_running(Errands(workload.errands, Tenants(table, database, log), clock).run()))
             await stack.enter_async_context(_running(Followers(workload.followers, Tenants(table, database, log)).run()))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
         yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus), flags)
+
+
+def _upkeep(settings: CellSettings, database: Database, workload: Workload, clock: Clock) -> Upkeep:
+    made, emptied, readers = workload.partitions, workload.emptied, workload.log_readers
+    return Upkeep(database, clock, settings.log_days, made, emptied, readers)
 
 
 @asynccontextmanager

@@ -49,6 +49,9 @@ class CellSettings:
         schemes=("http", "https"),
         help="where clients reach the edge; links in mail begin so",
     )
+    log_days: int = setting(
+        "WAGGLE_CELL_LOG_DAYS", default=35, min=8, max=36_500, help="how long the workspace log is kept once all its readers are past it"
+    )
     drain_s: float = setting("WAGGLE_CELL_DRAIN_S", default=10.0, min=0, max=120, help="how long requests in flight may take at the end")
     token_file: Path = setting("WAGGLE_CLUSTER_TOKEN_FILE", help="file with the cluster's credential, mode 0600")
     build: str | None = setting("WAGGLE_BUILD", default=None, help="the version that this process says it is; none: its package's")

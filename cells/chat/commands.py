@@ -9,10 +9,12 @@ from cells.chat.domain.audits.service import SYSTEM, note
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.plans.repository import Plans
 from cells.chat.domain.plans.service import ChoosePlan
+from cells.chat.domain.retention.repository import Retentions
+from cells.chat.domain.retention.service import KeepMessages, Kept
 from cells.chat.domain.roles.role import Role
 from cells.chat.domain.teams.founding import AddPerson, FoundTeam
 from cells.chat.domain.teams.repository import Teams
-from cells.chat.domain.timestamps import read_ts
+from cells.chat.domain.timestamps import read_ts, show_ts
 from cells.chat.domain.tokens.granting import checked_expiry
 from cells.chat.domain.tokens.scopes import checked_scopes
 from cells.chat.domain.tokens.service import RevokeToken, RevokeTokenById, insert_token
@@ -50,6 +52,8 @@ def commands(bearers: Bearers, guard: Guard) -> Mapping[str, Command]:
     return {
         "plan.set": set_plan,
         "plan.show": show_plan,
+        "retention.set": set_retention,
+        "retention.show": show_retention,
         "message.versions": show_versions,
         "user.add": add_user,
         "token.create": create,
@@ -73,6 +77,24 @@ async def admit_workspace(tenant: Tenant, arguments: Mapping[str, Any]) -> Mappi
 async def show_plan(tenant: Tenant, _: Mapping[str, Any]) -> Mapping[str, Any]:
     async with tenant.reading() as connection:
         return asdict(await Plans(connection, tenant.scope).get())
+
+
+async def set_retention(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`days`: how long messages are kept; without it for as long as the plan says."""
+    days = arguments.get("days")
+    if days is not None and (isinstance(days, bool) or not isinstance(days, int)):
+        raise BadCommand("days must be a number of days")
+    return asdict(await tenant.commit(KeepMessages(days)))
+
+
+async def show_retention(tenant: Tenant, _: Mapping[str, Any]) -> Mapping[str, Any]:
+    """And when the oldest message was said that is still there."""
+    async with tenant.reading() as connection:
+        retentions = Retentions(connection, tenant.scope)
+        own, oldest_us = await retentions.days(), await retentions.oldest_us()
+        plan = await Plans(connection, tenant.scope).get()
+    kept = Kept(plan.message_days, "plan") if own is None else Kept(own, "workspace")
+    return asdict(kept) | {"oldest_ts": None if oldest_us is None else show_ts(oldest_us)}
 
 
 async def show_versions(tenant: Tenant, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

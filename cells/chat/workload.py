@@ -12,6 +12,8 @@ from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.sharing import Asking
 from cells.chat.domain.reminders.service import DUE as REMINDERS
 from cells.chat.domain.reminders.service import fire_reminder
+from cells.chat.domain.retention.service import DUE as EXPIRY
+from cells.chat.domain.retention.service import expire_messages
 from cells.chat.domain.scheduled.service import DUE as SCHEDULED
 from cells.chat.domain.scheduled.service import send_scheduled
 from cells.chat.domain.searching.service import search_of
@@ -39,6 +41,8 @@ from chassis.flags import Switchboard
 from chassis.mail import Mailer
 
 MONTHS_AHEAD = 12
+EMPTY_DAYS = 62
+"""The month before this one is made again and again, so it is left alone."""
 
 
 def chat(
@@ -100,7 +104,16 @@ def chat(
         attendance=presences,
         lifespan=lifespan,
         partitions={"make_message_partitions": MONTHS_AHEAD},
-        due={STATUS_ENDS: end_status, TOKEN_ENDS: end_token, SCHEDULED: send_scheduled, REMINDERS: fire_reminder, **kept.due},
+        emptied={"messages": EMPTY_DAYS},
+        log_readers=("search_progress",),
+        due={
+            STATUS_ENDS: end_status,
+            TOKEN_ENDS: end_token,
+            SCHEDULED: send_scheduled,
+            REMINDERS: fire_reminder,
+            EXPIRY: expire_messages,
+            **kept.due,
+        },
         errands=kept.errands if tell_addresses is None else {**kept.errands, ADDRESSES: reporting(tell_addresses)},
         followers=searching.followers,
         notices=searching.notices,

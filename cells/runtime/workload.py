@@ -227,6 +227,10 @@ class Workload:
     lifespan: Callable[[], AbstractAsyncContextManager[None]] | None = None
     partitions: Mapping[str, int] = field(default_factory=dict)
     """SQL functions that make partitions of its tables, each called now and then with how many periods ahead."""
+    emptied: Mapping[str, int] = field(default_factory=dict)
+    """Its partitioned tables; a partition that ended so many days ago and in which no workspace has a row any more is taken out."""
+    log_readers: Sequence[str] = ()
+    """Tables of its own with a `seq`: how far readers of the log are. What they have not read of it stays."""
     due: Mapping[str, DueHandle] = field(default_factory=dict)
     """What its work for later is done by, by name."""
     errands: Mapping[str, Errand] = field(default_factory=dict)

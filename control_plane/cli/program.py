@@ -5,7 +5,7 @@ import typer
 from control_plane.cli.accounts import accounts
 from control_plane.cli.audits import audits
 from control_plane.cli.cells import cells
-from control_plane.cli.contents import messages, plans
+from control_plane.cli.contents import messages, plans, retentions
 from control_plane.cli.exchanges import workspaces
 from control_plane.cli.flags import flags
 from control_plane.cli.fleet import fleet
@@ -40,6 +40,7 @@ def program() -> typer.Typer:
     app.add_typer(tokens, name="token")
     app.add_typer(messages, name="message")
     app.add_typer(plans, name="plan")
+    app.add_typer(retentions, name="retention")
     app.add_typer(searches, name="search")
     app.add_typer(audits, name="audit")
     app.add_typer(flags, name="flag")

@@ -78,7 +78,14 @@ async def test_a_plan_that_minds_nothing(cell_database: FreshDatabase) -> None:
         acme = await one.found("acme")
         await acme.command("plan.set", plan="unlimited")
         shown: dict[str, Any] = dict(await acme.command("plan.show"))
-        assert shown == {"name": "unlimited", "messages_a_day": None, "members": None, "storage_bytes": None, "abuse_checked": False}
+        assert shown == {
+            "name": "unlimited",
+            "messages_a_day": None,
+            "members": None,
+            "storage_bytes": None,
+            "message_days": None,
+            "abuse_checked": False,
+        }
         client = guarded(acme, ManualClock(time.time_ns() // 1_000))
         replies = [await client.call("chat.postMessage", channel=acme.general, text="same https://x.example") for _ in range(60)]
         assert all(reply["ok"] for reply in replies)

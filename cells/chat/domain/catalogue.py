@@ -20,6 +20,7 @@ from cells.chat.domain.prefs import tables as prefs
 from cells.chat.domain.presence import tables as presence
 from cells.chat.domain.reactions import tables as reactions
 from cells.chat.domain.reminders import tables as reminders
+from cells.chat.domain.retention import tables as retention
 from cells.chat.domain.scheduled import tables as scheduled
 from cells.chat.domain.searching import tables as searching
 from cells.chat.domain.signin import tables as signin
@@ -59,6 +60,7 @@ NOUNS = (
     files,
     imports,
     searching,
+    retention,
 )
 
 

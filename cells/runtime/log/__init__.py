@@ -2,7 +2,15 @@
 
 from cells.runtime.log.changes import Batch, Change
 from cells.runtime.log.events import EVERYONE, Event, LoggedEvent
-from cells.runtime.log.partitions import LOG_PARTITIONS, make_partitions
+from cells.runtime.log.partitions import (
+    LOG_PARTITIONS,
+    LOG_READERS,
+    Partition,
+    drop_retired,
+    make_partitions,
+    partitions_of,
+    retire_partition,
+)
 from cells.runtime.log.tenant import LoggedTenant, Tenants
 from cells.runtime.log.transaction import Transaction
 from cells.runtime.log.workspace_log import WorkspaceLog
@@ -10,13 +18,18 @@ from cells.runtime.log.workspace_log import WorkspaceLog
 __all__ = [
     "EVERYONE",
     "LOG_PARTITIONS",
+    "LOG_READERS",
     "Batch",
     "Change",
     "Event",
     "LoggedEvent",
     "LoggedTenant",
+    "Partition",
     "Tenants",
     "Transaction",
     "WorkspaceLog",
+    "drop_retired",
     "make_partitions",
+    "partitions_of",
+    "retire_partition",
 ]

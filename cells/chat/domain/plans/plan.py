@@ -15,6 +15,8 @@ class Plan:
     """People that are not switched off, guests included, bots not."""
     storage_bytes: int | None
     """Of all files together."""
+    message_days: int | None = None
+    """How long messages are kept where the workspace says nothing itself; None: for ever."""
     abuse_checked: bool = True
     """Whether repetition and floods of links are slowed and refused."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from cells.chat.domain.plans.errors import MemberLimitExceeded, StorageLimitExceeded, UnknownPlan
 from cells.chat.domain.plans.plan import PLANS, Plan
 from cells.chat.domain.plans.repository import Plans
+from cells.chat.domain.retention.service import plan_expiry
 from cells.runtime.log import Transaction
 
 
@@ -17,7 +18,9 @@ class ChoosePlan:
     async def apply(self, tx: Transaction) -> Plan:
         if self.name not in PLANS:
             raise UnknownPlan(f"no plan {self.name!r}; there are: {', '.join(PLANS)}")
-        await Plans(tx.connection, tx.scope).change(self.name, tx.next_ts_us())
+        now_us = tx.next_ts_us()
+        await Plans(tx.connection, tx.scope).change(self.name, now_us)
+        await plan_expiry(tx, now_us)
         return PLANS[self.name]
 
 

@@ -36,9 +36,17 @@ def news_of(events: Sequence[LoggedEvent]) -> News:
             messages.update(dict.fromkeys(_keys_of(_decode(event.payload))))
         elif event.kind in _ABOUT_FILES:
             files[str(_decode(event.payload).get("file_id", ""))] = None
+        elif event.kind == "messages_expired":
+            messages.update(dict.fromkeys(_expired(_decode(event.payload))))
         elif event.kind == "channel_history_changed":
             rewritten = True
     return News(tuple(messages), tuple(files), rewritten)
+
+
+def _expired(fields: dict[str, Any]) -> Iterator[Key]:
+    for ts in fields["expired"]:
+        if (ts_us := read_ts(ts)) is not None:
+            yield fields["channel"], ts_us
 
 
 def _keys_of(fields: dict[str, Any]) -> Iterator[Key]:

@@ -1,0 +1,1 @@
+"""How long a workspace keeps what is said in it."""
