@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from protos.directory.v1 import directory_pb2 as _directory_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -425,6 +426,7 @@ class Cell(_message.Message):
     DATABASE_BYTES_FIELD_NUMBER: _builtins.int
     HEALTHY_FIELD_NUMBER: _builtins.int
     VITAL_SIGNS_FIELD_NUMBER: _builtins.int
+    UPKEEP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     region: _builtins.str
     state: _builtins.str
@@ -442,6 +444,10 @@ class Cell(_message.Message):
     def vital_signs(self) -> Global___VitalSigns:
         """none: nobody has told"""
 
+    @_builtins.property
+    def upkeep(self) -> _directory_pb2.Upkeep:
+        """none: nobody has told"""
+
     def __init__(
         self,
         *,
@@ -456,10 +462,11 @@ class Cell(_message.Message):
         database_bytes: _builtins.int = ...,
         healthy: _builtins.bool = ...,
         vital_signs: Global___VitalSigns | None = ...,
+        upkeep: _directory_pb2.Upkeep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["vital_signs", b"vital_signs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["upkeep", b"upkeep", "vital_signs", b"vital_signs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_workspaces", b"capacity_workspaces", "database_bytes", b"database_bytes", "dedicated", b"dedicated", "healthy", b"healthy", "load", b"load", "name", b"name", "processes", b"processes", "region", b"region", "state", b"state", "vital_signs", b"vital_signs", "workspaces", b"workspaces"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity_workspaces", b"capacity_workspaces", "database_bytes", b"database_bytes", "dedicated", b"dedicated", "healthy", b"healthy", "load", b"load", "name", b"name", "processes", b"processes", "region", b"region", "state", b"state", "upkeep", b"upkeep", "vital_signs", b"vital_signs", "workspaces", b"workspaces"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

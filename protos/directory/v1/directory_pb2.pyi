@@ -409,6 +409,7 @@ class HeartbeatRequest(_message.Message):
     NOTICES_FIELD_NUMBER: _builtins.int
     VITALS_FIELD_NUMBER: _builtins.int
     FLAGS_VERSION_FIELD_NUMBER: _builtins.int
+    UPKEEP_FIELD_NUMBER: _builtins.int
     cell: _builtins.str
     region: _builtins.str
     version: _builtins.str
@@ -429,6 +430,10 @@ class HeartbeatRequest(_message.Message):
     def vitals(self) -> Global___Vitals:
         """none: a process that does not tell"""
 
+    @_builtins.property
+    def upkeep(self) -> Global___Upkeep:
+        """of the cell's database, from its workers; none: nothing new"""
+
     def __init__(
         self,
         *,
@@ -442,14 +447,142 @@ class HeartbeatRequest(_message.Message):
         notices: _abc.Iterable[_builtins.str] | None = ...,
         vitals: Global___Vitals | None = ...,
         flags_version: _builtins.int = ...,
+        upkeep: Global___Upkeep | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "load", b"load", "vitals", b"vitals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "load", b"load", "upkeep", b"upkeep", "vitals", b"vitals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "flags_version", b"flags_version", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "version", b"version", "vitals", b"vitals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "draining", b"draining", "endpoint", b"endpoint", "flags_version", b"flags_version", "load", b"load", "notices", b"notices", "region", b"region", "schema_revision", b"schema_revision", "upkeep", b"upkeep", "version", b"version", "vitals", b"vitals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___HeartbeatRequest: _TypeAlias = HeartbeatRequest  # noqa: Y015
+
+@_typing.final
+class Upkeep(_message.Message):
+    """How the cell's database keeps: what vacuum has left, and how its partitions stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLES_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    PARTITIONS_FIELD_NUMBER: _builtins.int
+    XMIN_AGE_FIELD_NUMBER: _builtins.int
+    XMIN_HOLDER_FIELD_NUMBER: _builtins.int
+    FROZEN_AGE_FIELD_NUMBER: _builtins.int
+    WRAPAROUND_LEFT_FIELD_NUMBER: _builtins.int
+    xmin_age: _builtins.int
+    """transactions since the oldest snapshot that vacuum has to spare"""
+    xmin_holder: _builtins.str
+    """whose it is"""
+    frozen_age: _builtins.int
+    """transactions since the oldest row that is not frozen"""
+    wraparound_left: _builtins.int
+    """transactions until PostgreSQL stops writing, unless it freezes"""
+    @_builtins.property
+    def tables(self) -> _containers.RepeatedCompositeFieldContainer[Global___TableFigures]:
+        """the 10 largest; partitions count as their table"""
+
+    @_builtins.property
+    def total(self) -> Global___TableFigures:
+        """of all tables; vacuumed_age_s is that of the largest one"""
+
+    @_builtins.property
+    def partitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartitionFigures]: ...
+    def __init__(
+        self,
+        *,
+        tables: _abc.Iterable[Global___TableFigures] | None = ...,
+        total: Global___TableFigures | None = ...,
+        partitions: _abc.Iterable[Global___PartitionFigures] | None = ...,
+        xmin_age: _builtins.int = ...,
+        xmin_holder: _builtins.str = ...,
+        frozen_age: _builtins.int = ...,
+        wraparound_left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frozen_age", b"frozen_age", "partitions", b"partitions", "tables", b"tables", "total", b"total", "wraparound_left", b"wraparound_left", "xmin_age", b"xmin_age", "xmin_holder", b"xmin_holder"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Upkeep: _TypeAlias = Upkeep  # noqa: Y015
+
+@_typing.final
+class TableFigures(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    LIVE_ROWS_FIELD_NUMBER: _builtins.int
+    DEAD_ROWS_FIELD_NUMBER: _builtins.int
+    TABLE_BYTES_FIELD_NUMBER: _builtins.int
+    INDEX_BYTES_FIELD_NUMBER: _builtins.int
+    VACUUMED_AGE_S_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    live_rows: _builtins.int
+    """estimated"""
+    dead_rows: _builtins.int
+    """estimated"""
+    table_bytes: _builtins.int
+    index_bytes: _builtins.int
+    vacuumed_age_s: _builtins.float
+    """since the last vacuum of any part of it; below 0: never"""
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        live_rows: _builtins.int = ...,
+        dead_rows: _builtins.int = ...,
+        table_bytes: _builtins.int = ...,
+        index_bytes: _builtins.int = ...,
+        vacuumed_age_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_rows", b"dead_rows", "index_bytes", b"index_bytes", "live_rows", b"live_rows", "table", b"table", "table_bytes", b"table_bytes", "vacuumed_age_s", b"vacuumed_age_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TableFigures: _TypeAlias = TableFigures  # noqa: Y015
+
+@_typing.final
+class PartitionFigures(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TABLE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    AHEAD_DAYS_FIELD_NUMBER: _builtins.int
+    BEHIND_DAYS_FIELD_NUMBER: _builtins.int
+    DEFAULT_ROWS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    table: _builtins.str
+    count: _builtins.int
+    ahead_days: _builtins.float
+    """until rows would go to the default partition"""
+    behind_days: _builtins.float
+    """since the beginning of the oldest one"""
+    default_rows: _builtins.int
+    """estimated; rows that found no partition"""
+    @_builtins.property
+    def held(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """old enough to go, and why they stay; at most 5"""
+
+    def __init__(
+        self,
+        *,
+        table: _builtins.str = ...,
+        count: _builtins.int = ...,
+        ahead_days: _builtins.float = ...,
+        behind_days: _builtins.float = ...,
+        default_rows: _builtins.int = ...,
+        held: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ahead_days", b"ahead_days", "behind_days", b"behind_days", "count", b"count", "default_rows", b"default_rows", "held", b"held", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartitionFigures: _TypeAlias = PartitionFigures  # noqa: Y015
 
 @_typing.final
 class HeartbeatReply(_message.Message):
