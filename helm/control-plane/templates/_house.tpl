@@ -6,15 +6,20 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
-{{- define "house.labels" -}}
+{{/* What a store's pods are called: without the version, so that an upgrade of Waggle restarts no database. */}}
+{{- define "house.lasting" -}}
 {{ include "house.selector" . }}
 app.kubernetes.io/part-of: waggle
-app.kubernetes.io/version: {{ include "house.version" .root | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 waggle/plane: {{ .root.Chart.Name }}
 {{- if eq .root.Chart.Name "cell" }}
 waggle/cell: {{ include "cell.name" .root }}
 {{- end }}
+{{- end }}
+
+{{- define "house.labels" -}}
+{{ include "house.lasting" . }}
+app.kubernetes.io/version: {{ include "house.version" .root | quote }}
 {{- end }}
 
 {{- define "house.version" -}}

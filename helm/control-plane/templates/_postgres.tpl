@@ -35,7 +35,7 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "house.labels" $about | nindent 8 }}
+        {{- include "house.lasting" $about | nindent 8 }}
     spec:
       serviceAccountName: {{ .account }}
       automountServiceAccountToken: false
@@ -129,7 +129,7 @@ spec:
   {{- end }}
   inheritedMetadata:
     labels:
-      {{- include "house.labels" $about | nindent 6 }}
+      {{- include "house.lasting" $about | nindent 6 }}
   # Moves make roles, publications and subscriptions; the tables' owner is the superuser.
   enableSuperuserAccess: true
   bootstrap:
