@@ -42,9 +42,11 @@ async def tenancy(platform: Platform, cell: str, workspace_id: str) -> tuple[str
         row = await connection.fetchrow("SELECT state, epoch, moved_to FROM tenancy WHERE workspace_id = $1", workspace_id)
     finally:
         await connection.close()
+    assert row is not None
     return row["state"], row["epoch"], row["moved_to"]
 
 
+@pytest.mark.lasts(400)
 async def test_a_lost_cell_is_restored_and_fenced(platform: Platform, tmp_path: Path) -> None:
     acme = Workspace.of(platform.workspace("acme-inc", cell="cell-1"))
     client, backup = web_client(platform, acme.owner), tmp_path / "backup"
