@@ -8,6 +8,7 @@ import uvloop
 
 from bench import (
     channels,
+    copying,
     files,
     graphql,
     history,
@@ -23,6 +24,7 @@ from bench import (
     search,
     small_moves,
     sockets,
+    storage,
     storm,
 )
 from bench.report import Report
@@ -30,6 +32,7 @@ from bench.setting import setting
 
 SUITES = {
     "channels": channels.measure,
+    "copying": copying.measure,
     "files": files.measure,
     "graphql": graphql.measure,
     "history": history.measure,
@@ -45,6 +48,7 @@ SUITES = {
     "search": search.measure,
     "small-moves": small_moves.measure,
     "sockets": sockets.measure,
+    "storage": storage.measure,
     "storm": storm.measure,
 }
 
