@@ -11,10 +11,12 @@ from statistics import median
 from control_plane.registry import VitalSigns
 
 ALLOWED_MAX = 4.0
-ALLOWED_FIRST = 2.0
+ALLOWED_FIRST = 1.0
 ALLOWED_LEAST = 0.1
 """Never none: a move that stands still keeps WAL, and would never end."""
 STEP_UP = 0.25
+STEP_UP_SLOW = 0.1
+"""While one move is slowed."""
 STEP_DOWN = 0.5
 RECENT = 5
 """Samples that are judged together, by their median: one slow request in 2 s is no slow cell."""
@@ -50,11 +52,11 @@ class Pace:
     quiet_ms: tuple[float, ...] = ()
     """The p99 of intervals in which nothing was moved (or next to nothing), the latest last."""
     recent_ms: tuple[float, ...] = ()
-    """The p99 of intervals since the pace was last changed for the worse, the latest last."""
+    """The p99 of intervals since the pace was last changed for the worse, or moves began or ended; the latest last."""
     lag_bytes: int = 0
     complaint: Complaint | None = None
     resting: int = 0
-    """Samples since no move runs, while there is a complaint."""
+    """Samples since the last with a move in it, up to REST_SAMPLES_MAX."""
 
     @property
     def usual_ms(self) -> float | None:
@@ -98,7 +100,8 @@ def judge(pace: Pace, seen: Seen, allowed_max: float = ALLOWED_MAX) -> Pace:
     """The pace after one more interval. A cell that says nothing keeps its pace: that is no sign of health, nor of suffering."""
     if seen.signs is None:
         return pace
-    looked = replace(pace, recent_ms=_longer(pace.recent_ms, seen.sample_ms, RECENT))
+    before = pace.recent_ms if bool(pace.resting) is not bool(seen.running) else ()
+    looked = replace(pace, recent_ms=_longer(before, seen.sample_ms, RECENT))
     if not seen.running or pace.allowed <= ALLOWED_LEAST:
         looked = replace(looked, quiet_ms=_learnt(pace, seen))
     complaint = _complaint(looked, seen)
@@ -134,13 +137,12 @@ def _complaint(pace: Pace, seen: Seen) -> Complaint | None:
 
 
 def _at_rest(pace: Pace, complaint: Complaint | None, allowed_max: float) -> Pace:
-    """No move runs: whatever is felt now is nobody's doing here, so a cell at rest takes up no complaint; it drops one."""
-    resting = pace.resting + 1
+    """No move runs: whatever is felt is no move's doing, so a cell at rest takes up no complaint; it drops one. What it learnt stays."""
+    resting = min(pace.resting + 1, REST_SAMPLES_MAX)
     healed = complaint is None and len(pace.recent_ms) >= RECENT_LEAST
     if pace.complaint is not None and not healed and resting < REST_SAMPLES_MAX:
         return replace(pace, resting=resting)
-    allowed = max(pace.allowed, min(pace.allowed + STEP_UP, ALLOWED_FIRST, allowed_max))
-    return replace(pace, complaint=None, resting=0, allowed=min(allowed, allowed_max))
+    return replace(pace, complaint=None, resting=resting, allowed=min(pace.allowed, allowed_max))
 
 
 def _slower(pace: Pace, complaint: Complaint) -> Pace:
@@ -155,8 +157,8 @@ def _faster(pace: Pace, seen: Seen, allowed_max: float) -> Pace:
     if len(pace.recent_ms) < RECENT_LEAST:
         return replace(pace, resting=0)
     most = allowed_max if pace.usual_ms is not None or not any(pace.recent_ms) else min(ALLOWED_FIRST, allowed_max)
-    wanted = pace.allowed + STEP_UP if seen.running >= pace.at_once or pace.allowed < 1.0 else pace.allowed
-    return replace(pace, allowed=max(ALLOWED_LEAST, min(wanted, most)), complaint=None, resting=0)
+    step = STEP_UP_SLOW if pace.allowed < 1.0 else STEP_UP if seen.running >= pace.at_once else 0.0
+    return replace(pace, allowed=max(ALLOWED_LEAST, min(round(pace.allowed + step, 2), most)), complaint=None, resting=0)
 
 
 def _mib(size: int) -> str:

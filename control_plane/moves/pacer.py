@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from control_plane.moves.pace import ALLOWED_FIRST, ALLOWED_MAX, RECENT_LEAST, Complaint, Pace, Seen, judge
-from control_plane.registry import DATABASE_AWAY, Cell, CellState, Move, MoveState, Registry, StoredPace, is_admitted
+from control_plane.registry import DATABASE_AWAY, Cell, CellState, Move, MoveState, MoveStep, Registry, StoredPace, is_admitted
 
 EVERY_S = 1.0
 JUDGE_S = 2.0
@@ -17,6 +17,8 @@ JUDGE_S = 2.0
 JUDGE_QUIET_S = 10.0
 """Where nothing runs and it is known what is usual."""
 WAL_BUDGET_BYTES = 2 * 2**30
+SLOWED = (MoveStep.COPY, MoveStep.VERIFY, MoveStep.PURGE)
+"""Steps that read or delete every row; nobody waits for them."""
 
 ALLOWED = Gauge("waggle_moves_allowed", "Moves that a cell bears at once, by its pace; below 1: one, slowed so.", ["cell"])
 BACKED_OFF = Counter("waggle_moves_backed_off_total", "Times that moves of a cell were halved or held back.", ["cell"])
@@ -107,7 +109,7 @@ class Pacer:
         )
 
     def waiting(self, move: Move) -> str:
-        """Why a move that was not let begin waits, or a copy is slow; empty: neither."""
+        """Why a move that was not let begin waits, or is slow; empty: neither."""
         if move.state is not MoveState.RUNNING:
             return ""
         if is_admitted(move):
@@ -122,10 +124,10 @@ class Pacer:
 
     def _slowed(self, move: Move) -> str:
         speed = self.speed(move)
-        if speed >= 1.0 or move.step != "copy":
+        if speed >= 1.0 or move.step not in SLOWED:
             return ""
         why = next((found.why for cell in (move.source, move.target) if (found := self._pace(cell).complaint)), "moves got slower lately")
-        return f"copies at {speed:.0%} of full speed: {why}"
+        return f"at {speed:.0%} of full speed: {why}"
 
     def at_once(self, cell: str) -> int:
         """Moves that whoever has many to order may have begun of a cell: as many as it bears, and one that waits its turn."""

@@ -63,10 +63,8 @@ async def test_moves_wait_while_their_neighbours_are_slower_than_usual_and_go_on
         assert not await pacer.admit(waits)
         assert pacer.waiting(waits) == "neighbours' p99 44 ms > 30 ms on cell-a"
         copying = replace(await fleet.registry.moves.require(runs.id), step=MoveStep.COPY)
-        assert pacer.waiting(copying) == ""  # one move at full speed is what is left of two
-        await interval(fleet, pacer, p99_ms=44.0, times=3)
-        assert pacer.waiting(copying).startswith("copies at 50% of full speed: neighbours' p99 44 ms > 30 ms")
-        await interval(fleet, pacer, p99_ms=21.0, times=5)
+        assert pacer.waiting(copying) == "at 50% of full speed: neighbours' p99 44 ms > 30 ms on cell-a"
+        await interval(fleet, pacer, p99_ms=21.0, times=7)
         assert pacer.speed(copying) == 1.0 and pacer.waiting(waits) == "1 of 1 moves run on cell-a"
         async with controlled(paced(fleet, pacer)):
             assert [(await fleet.ended(move.id)).state for move in (runs, waits)] == [MoveState.DONE] * 2
@@ -94,7 +92,7 @@ async def test_a_move_that_keeps_more_wal_than_its_budget_is_aborted_and_says_ho
         async with controlled(fleet.controller()):
             ended = await fleet.ended(move.id)
         assert ended.state is MoveState.UNDONE
-        assert ended.problem.startswith("aborted at catch_up: its slot on cell-a kept 3.")
+        assert ended.problem.startswith("aborted at catch_up: its slot on cell-a kept ")
         assert ended.problem.endswith("MiB of WAL, more than the budget of 2.0 MiB")
         assert await fleet.require_sound(workspace_id, 20) == "cell-a"
 
@@ -119,7 +117,7 @@ async def test_a_window_whose_way_back_keeps_too_much_is_closed_and_leaves_no_sl
             await fleet.registry.heartbeats.record(fleet.beats[0])
             ended = await fleet.ended(move.id)
         assert ended.state is MoveState.DONE
-        assert ended.problem.startswith("window closed before its time: the way back's slot on cell-b kept 3.")
+        assert ended.problem.startswith("window closed before its time: the way back's slot on cell-b kept ")
         assert await fleet.require_sound(workspace_id, 20) == "cell-b"
 
 
@@ -144,7 +142,7 @@ async def nobody_reads(fleet: Fleet, move: Move, cell: str) -> None:
 
 
 async def write_wal(fleet: Fleet, size: int) -> None:
-    """In the one server that both databases are on."""
+    """In the one server that both databases are on; flushed, since what is kept counts from what is written."""
     url = fleet.sides["cell-a"].fresh.owner_url
     for _ in range(size // MIB):
-        await execute(url, "SELECT pg_logical_emit_message(false, 'filler', repeat('x', $1::int))", MIB)
+        await execute(url, "SELECT pg_logical_emit_message(false, 'filler', repeat('x', $1::int), true)", MIB)

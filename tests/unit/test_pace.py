@@ -67,11 +67,12 @@ def test_a_p99_above_the_usual_halves_it_and_says_why() -> None:
     assert pace.allowed == ALLOWED_FIRST / 2 and pace.complaint is not None and not pace.may_start(0)
     assert pace.complaint.why == "neighbours' p99 44 ms > 30 ms on cell-1"
     assert after(pace, [seen(p99_ms=44)] * 2).allowed == pace.allowed  # what is felt at the new pace is judged anew
-    assert after(pace, [seen(p99_ms=44)] * 3).speed(1) == 0.5
+    assert after(pace, [seen(p99_ms=44)] * 3).speed(1) == 0.25
 
 
 def test_one_slow_interval_and_one_within_the_bar_are_no_complaint() -> None:
     assert after(KNOWN, [seen(), seen(), seen(p99_ms=900), seen()]).complaint is None
+    assert after(KNOWN, [seen(p99_ms=900), seen(p99_ms=900), seen(running=0)]).complaint is None
     assert after(KNOWN, [seen(p99_ms=29.9)] * 10).complaint is None
 
 
