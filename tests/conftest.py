@@ -13,7 +13,15 @@ settings.load_profile("explore" if os.environ.get("WAGGLE_TEST_EXPLORE") else "s
 pytest_plugins = ["tests.harness.databases", "tests.harness.watchdog", "tests.harness.shown"]
 
 
+LAST = ("helm", "kubernetes")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """asyncio with its own loop: a failure is then ours and not the loop's."""
     return "asyncio", {"use_uvloop": False}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a Kubernetes API or helm comes last: in a clean clone they are built while the others run."""
+    items.sort(key=lambda item: item.path.parent.name in LAST)
