@@ -8,7 +8,7 @@ from typing import TypeAlias
 import asyncpg
 from sqlalchemy import Table
 
-from cells.runtime.transfer.moving.keyset import Part, among, among_arguments, key_shown, next_part, row_hash
+from cells.runtime.transfer.moving.keyset import Part, among, among_arguments, key_shown, next_part, row_hash, sizes_up_to
 from cells.runtime.transfer.moving.owner import Owner
 from cells.runtime.transfer.moving.pacing import Pace
 from cells.runtime.transfer.moving.travelling import Key, quoted
@@ -41,10 +41,10 @@ class Comparison:
 
     async def whole(self, tables: Sequence[Table]) -> None:
         """Every row of every table."""
-        large = await self._large(tables)
-        await self._small([table for table in tables if table.name not in large])
+        sizes = await sizes_up_to(self.original, tables, self.workspace_id, SMALL_ROWS_MAX)
+        await self._small([table for table in tables if sizes[table.name] <= SMALL_ROWS_MAX])
         for table in tables:
-            if table.name in large:
+            if sizes[table.name] > SMALL_ROWS_MAX:
                 await self._in_parts(table)
 
     async def of_keys(self, tables: Sequence[Table], keys: Collection[tuple[str, Key]]) -> None:
@@ -54,13 +54,6 @@ class Comparison:
             mine = sorted(key for table, key in keys if table == name)
             for start in range(0, len(mine), KEYS_A_STATEMENT_MAX):
                 await self._some(named[name], mine[start : start + KEYS_A_STATEMENT_MAX])
-
-    async def _large(self, tables: Sequence[Table]) -> set[str]:
-        counted = (
-            "SELECT '{0}' AS name, (SELECT count(*) FROM (SELECT 1 FROM \"{0}\" WHERE workspace_id = $1 LIMIT {1}) AS counted) AS rows"
-        )
-        each = " UNION ALL ".join(counted.format(table.name, SMALL_ROWS_MAX + 1) for table in tables)
-        return {row["name"] for row in await self.original.fetch(each, self.workspace_id) if row["rows"] > SMALL_ROWS_MAX}
 
     async def _small(self, tables: Sequence[Table]) -> None:
         parts = {table.name: Part(table) for table in tables}

@@ -6,7 +6,7 @@ stopped: at a new moment, to which the rows that are here already are brought fi
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from cells.runtime.transfer.moving.bookmarks import WHOLE, Bookmark, forget_book
 from cells.runtime.transfer.moving.carrying import carry
 from cells.runtime.transfer.moving.cutting import cut, reading
 from cells.runtime.transfer.moving.errors import CannotMove
-from cells.runtime.transfer.moving.keyset import next_part
+from cells.runtime.transfer.moving.keyset import Part, next_part, sizes_up_to
 from cells.runtime.transfer.moving.names import mark_of, slot_of, stream_of
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
 from cells.runtime.transfer.moving.pacing import Pace
@@ -25,7 +25,7 @@ from cells.runtime.transfer.moving.renewing import changed_since, renew
 from cells.runtime.transfer.moving.subscribing import is_kept, make_slot, subscribe
 from chassis.identity import WorkspaceId
 
-PART_ROWS_MIN, PART_ROWS_MAX = 1_000, 20_000
+PART_ROWS_MIN, PART_ROWS_MAX = 2_000, 20_000
 PARTS_MIN = 10
 """A part is at most this share of what was copied before it, so that a crash costs no more."""
 
@@ -72,8 +72,7 @@ async def copy_workspace(
         if bookmark is None or not await is_kept(reader, slot):
             bookmark = await _begin(ends, move_id)
         async with _at_one_moment(ends, bookmark, progress):
-            for table in await _with_rows(ends):
-                await _copy(ends, table, bookmark, progress)
+            await _copy_all(ends, bookmark, progress)
         await reader.execute("SELECT pg_replication_slot_advance($1, $2::text::pg_lsn)", slot, bookmark.position)
         await subscribe(target, move_id, source, slot)
 
@@ -105,24 +104,33 @@ async def _at_one_moment(ends: Ends, bookmark: Bookmark, progress: Copying) -> A
         yield
 
 
-async def _with_rows(ends: Ends) -> list[Table]:
-    """In the order in which they are to be copied."""
-    there = " UNION ALL ".join(
-        f"SELECT '{table.name}' AS name WHERE EXISTS (SELECT 1 FROM \"{table.name}\" WHERE workspace_id = $1)" for table in ends.tables
-    )
-    found = {row["name"] for row in await ends.reader.fetch(there, ends.workspace_id)}
-    return [table for table in ends.tables if table.name in found]
+async def _copy_all(ends: Ends, bookmark: Bookmark, progress: Copying) -> None:
+    """The small tables together, the others part by part."""
+    sizes = await sizes_up_to(ends.reader, ends.tables, ends.workspace_id, PART_ROWS_MIN)
+    for table in ends.tables:
+        if sizes[table.name] > PART_ROWS_MIN:
+            await _copy_parts(ends, table, bookmark, progress)
+    small = [table for table in ends.tables if 0 < sizes[table.name] <= PART_ROWS_MIN]
+    await _copy_together(ends, [Part(table, bookmark.places.get(table.name), marks=True) for table in small], bookmark, progress)
 
 
-async def _copy(ends: Ends, table: Table, bookmark: Bookmark, progress: Copying) -> None:
-    """A part and its bookmark come together or not at all."""
+async def _copy_parts(ends: Ends, table: Table, bookmark: Bookmark, progress: Copying) -> None:
     while (place := bookmark.places.get(table.name)) != WHOLE:
         rows_max = min(PART_ROWS_MAX, max(PART_ROWS_MIN, bookmark.rows // PARTS_MIN))
         part = await next_part(ends.reader, table, ends.workspace_id, place, rows_max, marks=True)
-        async with ends.target.transaction():
-            rows = await carry(ends.reader, ends.target, table, part.where, *part.arguments(ends.workspace_id), told=progress.told)
-            bookmark.rows += rows
-            bookmark.places[table.name] = WHOLE if part.last is None else part.last
-            await bookmark.save(ends.target)
-        progress.rows_here += rows
-        progress.rows = bookmark.rows
+        await _copy_together(ends, [part], bookmark, progress)
+
+
+async def _copy_together(ends: Ends, parts: Sequence[Part], bookmark: Bookmark, progress: Copying) -> None:
+    """These parts and their bookmark come together or not at all."""
+    rows = 0
+    async with ends.target.transaction():
+        for part in parts:
+            if bookmark.places.get(part.table.name) != WHOLE:
+                arguments = part.arguments(ends.workspace_id)
+                rows += await carry(ends.reader, ends.target, part.table, part.where, *arguments, told=progress.told)
+                bookmark.places[part.table.name] = WHOLE if part.last is None else part.last
+        bookmark.rows += rows
+        await bookmark.save(ends.target)
+    progress.rows_here += rows
+    progress.rows = bookmark.rows

@@ -68,6 +68,13 @@ async def next_part(
     return open_part if found is None else Part(table, after, tuple(found), marks)
 
 
+async def sizes_up_to(connection: Owner, tables: Sequence[Table], workspace_id: WorkspaceId, rows_max: int) -> dict[str, int]:
+    """How many rows each table has of the workspace; of one that has more, no more than `rows_max` + 1 are counted."""
+    counted = "SELECT '{0}' AS name, (SELECT count(*) FROM (SELECT 1 FROM \"{0}\" WHERE workspace_id = $1 LIMIT {1}) AS counted) AS rows"
+    each = " UNION ALL ".join(counted.format(table.name, rows_max + 1) for table in tables)
+    return {row["name"]: row["rows"] for row in await connection.fetch(each, workspace_id)}
+
+
 def _compared(table: Table, sign: str, parameter: int) -> str:
     return f"({key_of(table)}) {sign} ({values_of(table, parameter)})"
 
