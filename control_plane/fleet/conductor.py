@@ -11,10 +11,11 @@ from prometheus_client import Counter
 from chassis.clock import Clock
 from chassis.identity import CellName
 from control_plane.fleet.migrating import Migrating
+from control_plane.fleet.serving import SERVING
 from control_plane.fleet.upgrading import Look, Sight, going_back, sight_of, turn
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.interface import Provisioner
-from control_plane.registry import DATABASE_AWAY, CellStage, CellState, Conflict, Registry, Rollout, RolloutCell, RolloutKind, RolloutState
+from control_plane.registry import DATABASE_AWAY, CellStage, Conflict, Registry, Rollout, RolloutCell, RolloutKind, RolloutState
 
 EVERY_S = 0.5
 LEASE_S = 5.0
@@ -128,7 +129,7 @@ class Conductor:
 
     async def _sights(self) -> dict[CellName, Sight]:
         wanted = {spec.name: spec.version for spec in await self.provisioner.cells()}
-        serving = [cell for cell in await self.registry.cells.list() if cell.state is not CellState.RETIRED]
+        serving = [cell for cell in await self.registry.cells.list() if cell.state in SERVING]
         return {cell.name: sight_of(cell, wanted.get(cell.name, "")) for cell in serving}
 
     async def _say(self, rollout: Rollout, cells: Sequence[RolloutCell], sights: Mapping[CellName, Sight]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis.errors import WaggleError
+from control_plane.fleet.serving import SERVING
 from control_plane.fleet.upgrading import going_back
 from control_plane.fleet.waves import Wave, waves_of
 from control_plane.provision.errors import ProvisionError
@@ -12,7 +13,6 @@ from control_plane.provision.interface import Provisioner
 from control_plane.registry import (
     Cell,
     CellStage,
-    CellState,
     Conflict,
     NewRollout,
     Registry,
@@ -23,7 +23,6 @@ from control_plane.registry import (
 )
 
 TRIES_MAX = 5
-SERVING = frozenset({CellState.ACTIVE, CellState.DRAINING})
 
 
 class RolloutRefused(WaggleError):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import structlog
 
+from control_plane.fleet.serving import LEFT_OUT, SERVING
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.interface import MigrationLimits, Provisioner
-from control_plane.registry import CellStage, CellState, Conflict, Registry, Rollout, RolloutCell, RolloutState
+from control_plane.registry import CellStage, Conflict, Registry, Rollout, RolloutCell, RolloutState
 
 AT_ONCE_MAX = 4
 TRIES_MAX = 20
@@ -24,7 +25,7 @@ class Migrating:
         """Whether there was something to do. What a killed replica had in hand is begun again: it is done whole or not at all."""
         if rollout.state is not RolloutState.RUNNING:
             return False
-        rollout, wave = await self._without_retired(rollout)
+        rollout, wave = await self._of_those_that_serve(rollout)
         if all(cell.stage is CellStage.DONE for cell in wave):
             await self._next_wave(rollout)
             return True
@@ -32,13 +33,13 @@ class Migrating:
         await asyncio.gather(*(self._migrate(rollout, cell) for cell in begun))
         return bool(begun)
 
-    async def _without_retired(self, rollout: Rollout) -> tuple[Rollout, Sequence[RolloutCell]]:
-        retired = {cell.name for cell in await self.registry.cells.list() if cell.state is CellState.RETIRED}
+    async def _of_those_that_serve(self, rollout: Rollout) -> tuple[Rollout, Sequence[RolloutCell]]:
+        serving = {cell.name for cell in await self.registry.cells.list() if cell.state in SERVING}
         wave = await self.registry.rollouts.cells(rollout.id, wave=rollout.wave)
-        gone = [cell for cell in wave if cell.cell in retired and cell.stage is not CellStage.DONE]
+        gone = [cell for cell in wave if cell.cell not in serving and cell.stage is not CellStage.DONE]
         if not gone:
             return rollout, wave
-        left_out = [cell.at(CellStage.DONE, problem="left out: it is retired") for cell in gone]
+        left_out = [cell.at(CellStage.DONE, problem=LEFT_OUT) for cell in gone]
         return await self.registry.rollouts.record(rollout, left_out), [cell for cell in wave if cell not in gone]
 
     async def _next_wave(self, rollout: Rollout) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from chassis.identity import CellName
 from control_plane.fleet.judging import Window, window_of, worse
+from control_plane.fleet.serving import LEFT_OUT
 from control_plane.registry import Cell, CellStage, Rollout, RolloutCell, RolloutState, VitalSigns
 
 AT_ONCE_MAX = 4
@@ -43,7 +44,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`sights`: of all cells but the retired. `settled`: whoever looks has looked for long enough to have heard everyone; before,
+    """`sights`: of all cells that serve. `settled`: whoever looks has looked for long enough to have heard everyone; before,
     silence is no fault of a cell's."""
 
     sights: Mapping[CellName, Sight]
@@ -103,7 +104,7 @@ def _next_wave(rollout: Rollout, changed: tuple[RolloutCell, ...]) -> Turn:
 def _seen(rollout: Rollout, cell: RolloutCell, look: Look) -> RolloutCell:
     sight = look.sights.get(cell.cell)
     if sight is None:
-        return cell if cell.stage is CellStage.DONE else cell.at(CellStage.DONE, problem="left out: it is retired")
+        return cell if cell.stage is CellStage.DONE else cell.at(CellStage.DONE, problem=LEFT_OUT)
     match cell.stage:
         case CellStage.LOOKING:
             return _looking(cell, sight, look)

@@ -132,4 +132,4 @@ def test_going_back_ends_when_every_cell_is_what_it_was() -> None:
 def test_a_cell_that_was_retired_meanwhile_is_left_out() -> None:
     gone = replace(looking("1"), sights={})
     step = turn(rollout(waves=1), [at(CellStage.WORKING, age_s=99.0, had="", had_versions=["1"])], gone)
-    assert (only(step).stage, only(step).problem, step.state) == (CellStage.DONE, "left out: it is retired", RolloutState.DONE)
+    assert (only(step).stage, only(step).problem, step.state) == (CellStage.DONE, "left out: it serves no more", RolloutState.DONE)
