@@ -204,3 +204,15 @@ def test_migrations_run_before_an_upgrade_and_beside_an_installation() -> None:
 def test_no_value_of_ours_names_a_registry() -> None:
     images = set(re.findall(r"image: \"?([^\s\"]+)", "".join(rendered(chart, values) for chart, values in EVERY_SET)))
     assert images and not [image for image in images if "." in image.partition("/")[0] and "/" in image]
+
+
+def test_no_process_sees_a_database_from_an_archive_before_it_is_sealed() -> None:
+    recovering = "postgres.cloudNativePg.recovery.objectStore=backups,postgres.cloudNativePg.recovery.serverName=cell-0"
+    found = objects("cell", "production", "--set", recovering)
+    sealing = ["python", "-m", "control_plane.provision.backups.sealing", "cell-1", "$(WAGGLE_CELL_OWNER_DATABASE_URL)"]
+    seen = {name: [one["command"] for one in spec.get("initContainers", ())] for name, _, spec in pods(found) if name != "valkey"}
+    assert len(seen) == 4 and all(commands == [sealing] for commands in seen.values())
+    (cluster,) = (one for one in found if one["kind"] == "Cluster")
+    assert cluster["spec"]["bootstrap"]["recovery"]["source"] == "origin"
+    assert cluster["spec"]["postgresql"]["parameters"]["max_logical_replication_workers"] == "0", "no move of the original goes on"
+    assert not [name for name, _, spec in pods(objects("cell", "production")) if "initContainers" in spec]

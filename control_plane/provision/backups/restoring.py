@@ -9,18 +9,13 @@ import asyncpg
 
 from chassis.identity import CellName
 from control_plane.provision.backups.manifest import Manifest, read_manifest
+from control_plane.provision.backups.sealing import CONNECT_S_MAX, SEAL_S_MAX, seal
 from control_plane.provision.backups.taking import verify
 from control_plane.provision.cluster_settings import ClusterSettings
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.layout import Layout, Ports
 from control_plane.provision.local import NAME
 from control_plane.provision.postgres import Postgres
-
-CONNECT_S_MAX = 10.0
-SEAL_S_MAX = 300.0
-SUBSCRIPTIONS = "SELECT subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
-# What had moved away stays so: it says where to.
-SEAL = "UPDATE tenancy SET state = 'incoming', moved_to = '' WHERE state <> 'moved'"
 
 
 async def restore(home: Path, backup: Path, name: CellName) -> Manifest:
@@ -69,21 +64,10 @@ async def _seal(home: Path, port: int) -> None:
     try:
         connection = await asyncpg.connect(server.url(), timeout=CONNECT_S_MAX, command_timeout=SEAL_S_MAX)
         try:
-            for row in await connection.fetch(SUBSCRIPTIONS):
-                await _forget_subscription(connection, row["subname"])
-            for row in await connection.fetch("SELECT pubname FROM pg_publication"):
-                await connection.execute(f'DROP PUBLICATION "{row["pubname"]}"')
-            await connection.execute(SEAL)
+            await seal(connection)
         finally:
             await connection.close(timeout=CONNECT_S_MAX)
     except (TimeoutError, asyncpg.PostgresError) as error:
         raise ProvisionError(f"the restored database could not be sealed: {error or type(error).__name__}") from None
     finally:
         await server.stop()
-
-
-async def _forget_subscription(connection: asyncpg.Connection, name: str) -> None:
-    """Without a word to the publisher: its slot belongs to the original."""
-    await connection.execute(f'ALTER SUBSCRIPTION "{name}" DISABLE')
-    await connection.execute(f'ALTER SUBSCRIPTION "{name}" SET (slot_name = NONE)')
-    await connection.execute(f'DROP SUBSCRIPTION "{name}"')

@@ -132,6 +132,23 @@ secretKeyRef: {name: {{ .Values.secretName }}, key: postgres-password}
 {{- include "house.settings" .root }}
 {{- end }}
 
+{{/* A database that came out of an archive was another cell's: no process sees it before it owns nothing. Done once, whoever comes first. */}}
+{{- define "cell.sealing" -}}
+{{- if and (eq .Values.postgres.kind "cloudnative-pg") .Values.postgres.cloudNativePg.recovery.objectStore }}
+initContainers:
+  - name: seal
+    {{- include "house.image" . | nindent 4 }}
+    command: [python, -m, control_plane.provision.backups.sealing, {{ include "cell.name" . }}, $(WAGGLE_CELL_OWNER_DATABASE_URL)]
+    env:
+      {{- include "cell.databaseEnvironment" . | nindent 6 }}
+    {{- include "house.resources" .Values.migration.resources | nindent 4 }}
+    securityContext:
+      {{- include "house.containerSecurity" . | nindent 6 }}
+    volumeMounts:
+      - {name: scratch, mountPath: /tmp}
+{{- end }}
+{{- end }}
+
 {{/* The most pods of a role there can be. */}}
 {{- define "cell.podsMax" -}}
 {{- $role := get .root.Values .role -}}

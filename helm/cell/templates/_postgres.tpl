@@ -178,6 +178,10 @@ spec:
       {{- if gt ($cnpg.instances | int) 1 }}
       {{- $high = dict "hot_standby_feedback" "on" "sync_replication_slots" "on" }}
       {{- end }}
+      {{- if $cnpg.recovery.objectStore }}
+      {{- /* A move that the original was in is not taken up by its copy. */}}
+      {{- $high = set $high "max_logical_replication_workers" "0" }}
+      {{- end }}
       {{- range $name, $value := merge (dict "max_connections" ($pg.connectionsMax | toString)) $high (omit $pg.parameters "wal_level") }}
       {{ $name }}: {{ $value | toString | quote }}
       {{- end }}
