@@ -175,10 +175,9 @@ class Controller:
             await self._fail(move, error)
             return None
         self._tell(move, recorded)
-        if isinstance(outcome, Done | Switch):
-            return self._goes_on(held, recorded)
-        await asyncio.sleep(outcome.wait_s)
-        return None
+        if not isinstance(outcome, Done | Switch):
+            await asyncio.sleep(outcome.wait_s)
+        return self._goes_on(held, recorded)
 
     def _goes_on(self, held: Held, recorded: Move) -> Held | None:
         """Under the same lease while it is young. Before a freeze it is made young: people wait from there to the opening."""

@@ -179,6 +179,15 @@ async def _bring_rest(work: Work, giver: Cell, taker: Cell) -> None:
 
 async def _see_all(work: Work, giver: Cell, taker: Cell, number: int, sealed: transfer_pb2.SealReply) -> None:
     """Raises StepRefused unless the taker has everything that was committed before the seal."""
+    await asyncio.gather(_see_mark(work, giver, taker, number, sealed), _prove_rest(work, taker, number))
+
+
+async def _prove_rest(work: Work, taker: Cell, number: int) -> None:
+    with work.timed("compare"):
+        await prove_rest(work, taker, number)
+
+
+async def _see_mark(work: Work, giver: Cell, taker: Cell, number: int, sealed: transfer_pb2.SealReply) -> None:
     awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=MARK_MS_MAX)
     with work.timed("mark"):
         seen = await work.say(taker, "AwaitMark", awaited, MARK_MS_MAX / 1000 + 1)
@@ -186,8 +195,6 @@ async def _see_all(work: Work, giver: Cell, taker: Cell, number: int, sealed: tr
         raise StepRefused(f"the last change did not reach {taker.name} within {MARK_MS_MAX} ms")
     if seen.seq != sealed.seq:
         raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
-    with work.timed("compare"):
-        await prove_rest(work, taker, number)
 
 
 async def open_target(work: Work) -> Outcome:

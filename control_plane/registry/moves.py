@@ -75,10 +75,9 @@ class Moves:
         mine = and_(moves.c.id == move_id, free, moves.c.state.not_in(ENDED_NAMES))
         until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
         async with self._engine.begin() as connection:
-            taken = update(moves).where(mine).values(lease_holder=holder, lease_until=until).returning(moves.c.id)
-            if (await connection.execute(taken)).one_or_none() is None:
-                return None
-            return _move((await connection.execute(_select().where(moves.c.id == move_id))).one())
+            taken = update(moves).where(mine).values(lease_holder=holder, lease_until=until).returning(*_columns())
+            row = (await connection.execute(taken)).one_or_none()
+            return None if row is None else _move(row)
 
     async def release(self, move: Move, holder: str) -> None:
         async with self._engine.begin() as connection:
@@ -117,15 +116,20 @@ async def _record(
     if state in ENDED:
         values |= {"ended_at": func.clock_timestamp(), "lease_until": None}
     as_read = and_(moves.c.id == move.id, moves.c.version == move.version)
-    if (await connection.execute(update(moves).where(as_read).values(**values))).rowcount != 1:
+    row = (await connection.execute(update(moves).where(as_read).values(**values).returning(*_columns()))).one_or_none()
+    if row is None:
         raise Conflict(f"move {move.id} has gone on meanwhile")
-    return _move((await connection.execute(_select().where(moves.c.id == move.id))).one())
+    return _move(row)
 
 
 def _select() -> Any:
+    return select(*_columns())
+
+
+def _columns() -> tuple[Any, ...]:
     now = func.clock_timestamp()
-    return select(
-        moves,
+    return (
+        *moves.c,
         func.extract("epoch", now - moves.c.step_at).label("step_age_s"),
         func.extract("epoch", func.coalesce(moves.c.ended_at, now) - moves.c.created_at).label("age_s"),
     )

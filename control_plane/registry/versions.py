@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy import Row, Text, and_, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.flags import FlagSet, Word
@@ -23,10 +23,9 @@ async def next_version(connection: AsyncConnection) -> int:
 
     Held until the transaction ends, so versions become visible in their own order, and a rolled-back one is used again.
     """
-    raised = update(directory).where(directory.c.id == 1).values(version=directory.c.version + 1).returning(directory.c.version)
-    version = int((await connection.execute(raised)).scalar_one())
-    await connection.execute(select(func.pg_notify(CHANNEL, str(version))))
-    return version
+    raised = update(directory).where(directory.c.id == 1).values(version=directory.c.version + 1).returning(directory.c.version).cte()
+    told = select(raised.c.version, func.pg_notify(CHANNEL, cast(raised.c.version, Text)))
+    return int((await connection.execute(told)).one().version)
 
 
 class DirectoryRows:

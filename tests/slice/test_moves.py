@@ -161,7 +161,9 @@ async def test_nothing_is_asked_of_the_registry_between_the_decision_and_the_ope
         for noun, verb in (("moves", "claim"), ("cells", "require")):
             asked = getattr(fleet.registry, noun)
             monkeypatch.setattr(type(asked), verb, noted(getattr(type(asked), verb), said))
-        async with controlled(fleet.controller(pause)):
+        controller = fleet.controller(pause)
+        controller.lease_s = 30.0  # so that it is young however slow the machine is
+        async with controlled(controller):
             assert (await fleet.ended(move.id)).state is MoveState.DONE
         waiting = said[said.index("sealed") : said.index("open.after")]
         assert waiting == ["sealed", "seen", "freeze.after", "open.before"]

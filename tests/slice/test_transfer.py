@@ -13,6 +13,7 @@ from cells.runtime.log import Transaction, WorkspaceLog
 from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyTable, TenantScope
 from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
 from cells.runtime.transfer.locking import RowLocked
+from cells.runtime.transfer.moving import purging
 from cells.runtime.transfer.moving.digests import digest
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.ownership import StreamGone
@@ -291,3 +292,21 @@ async def test_every_table_keyed_by_workspace_travels_or_is_the_tenancy_row(cell
     finally:
         await connection.close()
     assert found == {table.name for table in TABLES} | {"tenancy"}
+
+
+async def test_a_part_of_a_purge_takes_from_several_tables_and_never_too_much(
+    two: tuple[FreshDatabase, FreshDatabase], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part a table was a round for each table that there is, 40 deletions each; most workspaces have rows in a few."""
+    monkeypatch.setattr(purging, "PART_ROWS_MAX", 30)
+    async with a_side(two[0]) as side:
+        workspace_id = make_workspace_id()
+        sown = (
+            "INSERT INTO due (workspace_id, name, key, due_us) SELECT $1, 'x', n::text, 1 FROM generate_series(1, 40) AS n",
+            "INSERT INTO cursors (workspace_id, name, seq) SELECT $1, n::text, 1 FROM generate_series(1, 20) AS n",
+        )
+        async with side.owner.connected(workspace_id) as line:
+            for statement in sown:
+                await line.execute(statement, workspace_id)
+            parts = [await purging.purge_part(line, side.moves.tables, workspace_id) for _ in range(3)]
+    assert parts == [30, 30, 0]

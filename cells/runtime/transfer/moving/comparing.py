@@ -1,7 +1,7 @@
 """Whether two databases hold the same rows of a workspace: counted and hashed in parts; what differs is named by table and key."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -48,12 +48,13 @@ class Comparison:
                 await self._in_parts(table)
 
     async def of_keys(self, tables: Sequence[Table], keys: Collection[tuple[str, Key]]) -> None:
-        """Rows with these keys, there or not."""
-        named = {table.name: table for table in tables}
-        for name in sorted({name for name, _ in keys}):
-            mine = sorted(key for table, key in keys if table == name)
-            for start in range(0, len(mine), KEYS_A_STATEMENT_MAX):
-                await self._some(named[name], mine[start : start + KEYS_A_STATEMENT_MAX])
+        """Rows with these keys, there or not. All tables in one statement: people may be waiting."""
+        named, ordered = {table.name: table for table in tables}, sorted(keys)
+        for start in range(0, len(ordered), KEYS_A_STATEMENT_MAX):
+            wanted: dict[str, list[Key]] = {}
+            for name, key in ordered[start : start + KEYS_A_STATEMENT_MAX]:
+                wanted.setdefault(name, []).append(key)
+            await self._some({named[name]: found for name, found in wanted.items()})
 
     async def _small(self, tables: Sequence[Table]) -> None:
         parts = {table.name: Part(table) for table in tables}
@@ -86,12 +87,19 @@ class Comparison:
         if not self._note(part.table, ours, theirs):
             self.found.differs.append(f"{part.table.name} (beyond the first {DIFFERENCES_MAX} rows of a part)")
 
-    async def _some(self, table: Table, keys: Sequence[Key]) -> None:
+    async def _some(self, wanted: Mapping[Table, Sequence[Key]]) -> None:
         """By hash and key at once: they are few."""
-        listed = f"SELECT {key_shown(table)} AS key, {row_hash(table)} AS hash FROM {quoted(table)} WHERE workspace_id = $1"
-        ours, theirs = await self._both(f"{listed} AND {among(table, 2)}", self.workspace_id, *among_arguments(keys))
-        self.found.rows += len(keys)
-        self._note(table, ours, theirs)
+        arguments: list[object] = [self.workspace_id]
+        listed: list[str] = []
+        for table, keys in wanted.items():
+            key, where = key_shown(table), among(table, len(arguments) + 1)
+            listed.append(f"SELECT '{table.name}' AS name, {key} AS key, {row_hash(table)} AS hash FROM {quoted(table)}")
+            listed[-1] += f" WHERE workspace_id = $1 AND {where}"
+            arguments += among_arguments(keys)
+        ours, theirs = await self._both(" UNION ALL ".join(listed), *arguments)
+        for table, keys in wanted.items():
+            self.found.rows += len(keys)
+            self._note(table, *([row for row in rows if row["name"] == table.name] for rows in (ours, theirs)))
 
     def _note(self, table: Table, ours: Rows, theirs: Rows) -> bool:
         """Whether there is a difference."""

@@ -6,7 +6,7 @@ from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.owner import OwnerDatabase
-from cells.runtime.transfer.moving.proving import Proof, compare_rest, prove
+from cells.runtime.transfer.moving.proving import Proof, compare_rest, prove, rehearse
 from cells.runtime.transfer.moving.publishing import publish
 from cells.runtime.transfer.moving.subscribing import is_following
 from chassis.identity import WorkspaceId
@@ -28,8 +28,8 @@ class Proofs:
         if proof is None or not (proof.running or proof.compared.differs):
             proof = await self._begin(database, move_id, workspace_id, source, proof)
         proof.pace.set(speed)
-        if proof.running:
-            await proof.look(wait_s)
+        if proof.running and await proof.look(wait_s):
+            await rehearse(self._tables, proof)
         return proof
 
     async def rest(self, move_id: str, number: int) -> tuple[list[str], int]:
