@@ -102,6 +102,12 @@ def test_who_was_moved_lately_or_waited_enough_or_is_pinned_stays() -> None:
     assert (made.resting, made.spent) == (3, 3)
 
 
+def test_equal_workspaces_are_shared_out_though_rounding_makes_one_larger_than_its_gap() -> None:
+    cells = [a_cell("cell-1", 1_000), a_cell("cell-2", 1_000), a_cell("cell-3", 1_000)]
+    made = draft(a_census(cells, [0] * 6, [7.0, 7.0001, 7.0002, 7.0003, 7.0004, 7.0005]), CAPACITIES)
+    assert sorted(step.target for step in made.steps) == ["cell-2", "cell-2", "cell-3", "cell-3"]
+
+
 def test_regions_are_levelled_apart_and_silent_and_dedicated_cells_take_nobody() -> None:
     cells = [a_cell("a"), a_cell("b", dedicated=True), a_cell("c", age_s=60), a_cell("d", region="north"), a_cell("e", region="north")]
     made = draft(a_census(cells, [0] * 40 + [3] * 40, [1.0] * 80), CAPACITIES)

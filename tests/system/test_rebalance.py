@@ -1,0 +1,128 @@
+"""A platform of three cells of which one is hot: it is levelled while people post and the control plane dies, and then left alone."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+
+from tests.harness.eventually import eventually
+from tests.harness.platform import Platform, Refused, free_port
+from tests.harness.slack import web_client
+from tests.system.test_failures import general, texts
+
+pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(400)]
+
+BEES, POSTS = 6, 40
+SETTINGS = {"WAGGLE_CONTROL_LOAD_INTERVAL_S": "1", "WAGGLE_CONTROL_CELL_EVENTS_PER_S": "1"}
+
+
+@pytest.fixture(scope="module")
+def hot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Every workspace is in cell-1: the others took none when they were made."""
+    platform = Platform(tmp_path_factory.mktemp("platform") / "home", free_port(), SETTINGS)
+    platform.up(3)
+    try:
+        for name in ("cell-2", "cell-3"):
+            platform.waggle("cell", "drain", name, "--wait")
+        yield platform
+    finally:
+        platform.down()
+
+
+class Round:
+    """Posts to one channel after another, without end, and keeps the ledger."""
+
+    def __init__(self, channels: list[tuple[WebClient, str]]) -> None:
+        self._channels, self._stop = channels, threading.Event()
+        self.acknowledged: list[list[str]] = [[] for _ in channels]
+        self.refused: list[str] = []
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Round":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.05):
+            for (client, channel), ledger in zip(self._channels, self.acknowledged, strict=True):
+                text = f"post live {len(ledger)}"
+                try:
+                    client.chat_postMessage(channel=channel, text=text)
+                except Exception as error:  # noqa: BLE001 - whatever it was, somebody's post was refused
+                    self.refused.append(repr(error))
+                else:
+                    ledger.append(text)
+
+
+def fill(client: WebClient) -> tuple[WebClient, str]:
+    channel = general(client)
+    for number in range(POSTS):
+        client.chat_postMessage(channel=channel, text=f"post {number}")
+    return client, channel
+
+
+def events(plan: dict[str, Any], when: str) -> list[float]:
+    return [cell[when]["events/s"] for cell in plan["cells"]]
+
+
+async def test_a_hot_cell_is_levelled_while_people_post_and_then_left_alone(hot: Platform) -> None:
+    owners = [hot.workspace(f"bees-{number}")["tokens"]["owner"] for number in range(BEES)]
+    for name in ("cell-2", "cell-3"):
+        hot.waggle("cell", "undrain", name)
+    with ThreadPoolExecutor(BEES) as pool:
+        channels = list(pool.map(fill, [web_client(hot, owner) for owner in owners]))
+
+    def planned() -> dict[str, Any]:
+        found: dict[str, Any] = hot.waggle("rebalance", "plan")
+        assert events(found, "before")[0] > 0.9 * BEES * POSTS / 600 and len(found["moves"]) >= 4, found
+        return found
+
+    plan = await eventually(planned, within_s=120, every_s=1)
+    assert max(events(plan, "after")) < 0.6 * max(events(plan, "before"))
+    assert all(" is " in move["why"] and move["source"] == "cell-1" and move["pause_ms"] > 0 for move in plan["moves"])
+    assert len(hot.waggle("rebalance", "apply", "--dry-run")["moves"]) == len(plan["moves"])
+
+    with Round(channels) as posting:
+        run = hot.waggle("rebalance", "apply", "--no-watch", "--at-once", "1", "--window", "5")
+        stopped = hot.waggle("rebalance", "stop")
+        assert stopped["state"] == "stopped" and stopped["waiting"] >= 3 and stopped["problem"].startswith("stopped by cluster:")
+        assert hot.waggle("rebalance", "resume", "--no-watch")["state"] == "running"
+        os.kill(hot.pid("control-plane"), signal.SIGKILL)
+
+        def done() -> dict[str, Any] | None:
+            found: dict[str, Any] = hot.waggle("rebalance", "show")
+            return found if found["state"] != "running" else None
+
+        ended = await eventually(done, within_s=180, every_s=1)
+    assert ended is not None and (ended["run_id"], ended["state"]) == (run["run_id"], "done"), ended
+    assert ended["done"] == len(run["moves"]) and not ended["failed"], ended
+    assert posting.refused == []
+    for (client, channel), live in zip(channels, posting.acknowledged, strict=True):
+        assert texts(client, channel) == [f"post {number}" for number in range(POSTS)] + live
+
+    after = hot.waggle("rebalance", "plan")
+    assert after["moves"] == []
+    assert max(events(after, "before")) < 0.6 * sum(events(after, "before"))
+    with pytest.raises(Refused, match="there is nothing to level"):
+        hot.waggle("rebalance", "apply")
+    with pytest.raises(Refused, match="is done already"):
+        hot.waggle("rebalance", "stop")
+    assert [each["run_id"] for each in hot.waggle("rebalance", "list")] == [run["run_id"]]
+    shown = hot.run("rebalance", "show", run["run_id"])
+    assert "even is" in shown and "ms" in shown
+
+
+def test_orders_that_cannot_be_are_refused_in_a_line(hot: Platform) -> None:
+    with pytest.raises(Refused, match="there is no run 'rb_none'"):
+        hot.waggle("rebalance", "show", "rb_none")
+    with pytest.raises(Refused, match="no cell is in region 'moon'; there are cells in: local"):
+        hot.waggle("rebalance", "plan", "--region", "moon")
