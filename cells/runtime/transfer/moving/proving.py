@@ -117,7 +117,9 @@ async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> 
 
 async def rehearse(tables: tuple[Table, ...], proof: Proof) -> None:
     """Ask what will be asked in the freeze, so that it is planned and its pages are read before anybody waits for it."""
-    await Comparison(*proof.lines, proof.workspace_id, Compared()).of_keys(tables, proof.changes[0].peek() | proof.changes[1].peek())
+    original, copy = proof.lines
+    keys = proof.changes[0].peek() | proof.changes[1].peek()
+    await Comparison(original, copy, proof.workspace_id, Compared()).of_keys(tables, keys)
 
 
 def _strange(proof: Proof) -> list[str]:
