@@ -1,5 +1,6 @@
 """What applying a cell looks like: the plan, then each object's state while it becomes ready."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,12 +9,15 @@ from rich.live import Live
 from rich.table import Table
 
 from control_plane.cli.printing import say
+from control_plane.provision.kubernetes.difference import Change
 from control_plane.provision.kubernetes.manifests import Ref
 from control_plane.provision.kubernetes.planning import Action, Plan
 from control_plane.provision.kubernetes.readiness import Phase, Standing
 
 MARKS = {Phase.READY: "[green]✓[/]", Phase.WAITING: "[yellow]…[/]", Phase.STUCK: "[red]![/]", Phase.FAILED: "[red]✗[/]"}
 SIGNS = {Action.CREATE: ("+", "green"), Action.CHANGE: ("~", "yellow"), Action.REPLACE: ("±", "yellow"), Action.REMOVE: ("-", "red")}
+
+ALIKE_MIN = 3
 
 
 class Shown:
@@ -57,10 +61,19 @@ def _line(one: Standing) -> str:
 
 
 def show_plan(plan: Plan) -> None:
+    """Objects that change in the same way, as all of them do in a label with the version, are told in one line."""
     say(f"{plan.cell} in namespace {plan.namespace}, {plan.chart}" + (f", version {plan.version}" if plan.version else ""))
+    alike = Counter(one.changes for one in plan.acts if one.changes)
+    told: set[tuple[Change, ...]] = set()
     for one in plan.acts:
         sign, style = SIGNS[one.action]
-        say(f"{sign} {one.action} {one.ref}", style)
+        if alike[one.changes] < ALIKE_MIN:
+            say(f"{sign} {one.action} {one.ref}", style)
+        elif one.changes not in told:
+            told.add(one.changes)
+            say(f"{sign} {one.action} {alike[one.changes]} objects alike", style)
+        else:
+            continue
         for change in one.changes:
             say(f"    {change.path}: {change.before or '(nothing)'} -> {change.after or '(nothing)'}")
 

@@ -70,7 +70,7 @@ class World:
 
 
 def a_world(cluster: Cluster, kubelet: Kubelet) -> World:
-    return World(cluster, kubelet, f"cell-{next(numbers)}")
+    return World(cluster, kubelet, f"test-{next(numbers)}")
 
 
 @pytest.fixture

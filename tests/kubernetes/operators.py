@@ -1,17 +1,12 @@
-"""The kinds that operators bring, as far as an API server can know them here: their names. What is inside is not checked."""
+"""The kinds that operators bring, by name alone: what is inside is not checked."""
+
+from functools import partial
 
 from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.manifests import Document, Manifest
 from tests.harness.eventually import eventually
 
-KINDS = (
-    ("postgresql.cnpg.io", "v1", "Cluster"),
-    ("postgresql.cnpg.io", "v1", "ScheduledBackup"),
-    ("monitoring.coreos.com", "v1", "ServiceMonitor"),
-    ("monitoring.coreos.com", "v1", "PrometheusRule"),
-    ("cert-manager.io", "v1", "Certificate"),
-    ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
-)
+KINDS = (("postgresql.cnpg.io", "v1", "Cluster"),)
 
 
 def definition(group: str, version: str, kind: str) -> Document:
@@ -34,7 +29,12 @@ async def install(cluster: Cluster) -> None:
         document = definition(*kind)
         cluster.apply(Manifest(cluster.ref(document), document))
     for group, version, kind in KINDS:
-        await eventually(lambda group=group, version=version, kind=kind: Cluster(cluster.connection).kind(f"{group}/{version}", kind))
+        await eventually(partial(served, cluster, f"{group}/{version}", kind))
+
+
+def served(cluster: Cluster, api_version: str, kind: str) -> bool:
+    """Asked anew; raises KindUnknown until it is."""
+    return bool(Cluster(cluster.connection).kind(api_version, kind))
 
 
 async def remove(cluster: Cluster, kind: str) -> None:

@@ -42,6 +42,10 @@ class Chart:
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ChartRefused(f"{self.folder} is not a chart: {line_of(error)}") from error
 
+    def defaults(self) -> Values:
+        """Where nobody says otherwise."""
+        return read_values([self.folder / "values.yaml"])
+
     def _run(self, arguments: Sequence[str]) -> str:
         try:
             done = subprocess.run([self.helm, *arguments], capture_output=True, text=True, timeout=RENDER_S_MAX, check=False)  # noqa: S603

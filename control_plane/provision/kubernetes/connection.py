@@ -1,6 +1,7 @@
 """How a cluster is reached. The only importer of the `kubernetes` client: kubeconfig, credentials and TLS are its business."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,10 +56,12 @@ def connect(kubeconfig: Path | None = None, context: str = "") -> Cluster:
 
 
 def _configure(config: Any, settings: Any, kubeconfig: Path | None, context: str) -> None:
+    """A pod has a service account and no kubeconfig. The client reads KUBECONFIG when it is imported; we read it now."""
+    files = str(kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
     try:
-        config.load_kube_config(str(kubeconfig) if kubeconfig else None, context or None, client_configuration=settings)
+        config.load_kube_config(files, context or None, client_configuration=settings)
     except config.ConfigException:
-        if kubeconfig or context:
+        if kubeconfig or context or "KUBERNETES_SERVICE_HOST" not in os.environ:
             raise
         config.load_incluster_config(client_configuration=settings)
 

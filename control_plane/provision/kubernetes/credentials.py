@@ -1,4 +1,7 @@
-"""Passwords between a cell's own processes: made once where nobody gave them, never changed, never pruned, never recorded."""
+"""What a cell's processes need to believe one another: made, or copied from the control plane's namespace, where nobody gave it.
+
+Never changed, never pruned, never recorded.
+"""
 
 import base64
 import secrets
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from control_plane.provision.kubernetes.cluster import Cluster
+from control_plane.provision.kubernetes.errors import NoRights
 from control_plane.provision.kubernetes.manifests import Manifest, Ref
 
 NAME_DEFAULT = "waggle-cell"
@@ -24,9 +28,27 @@ def ensure(cluster: Cluster, namespace: str, secret: str, keys: frozenset[str]) 
     if not keys or cluster.get(ref):
         return False
     data = {key: base64.b64encode(secrets.token_urlsafe(BYTES).encode()).decode() for key in sorted(keys)}
-    return cluster.create(
-        Manifest(ref, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret, "namespace": namespace}, "data": data})
-    )
+    document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret, "namespace": namespace}}
+    return cluster.create(Manifest(ref, {**document, "data": data}))
+
+
+def copy(cluster: Cluster, secret: str, source: str, target: str) -> bool:
+    """From one namespace to another. True where it was made; False where it is there already, or cannot be had."""
+    ref = Ref("v1", "Secret", target, secret)
+    if not source or cluster.get(ref):
+        return False
+    try:
+        found = cluster.get(Ref("v1", "Secret", source, secret))
+    except NoRights:
+        return False
+    document = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret, "namespace": target}}
+    return found is not None and cluster.create(Manifest(ref, {**document, "data": found.get("data", {})}))
+
+
+def namespace_of(address: str) -> str:
+    """Of a Service's address, NAME.NAMESPACE.svc:PORT; empty for any other."""
+    parts = address.partition(":")[0].split(".")
+    return parts[1] if len(parts) > 2 and parts[2] == "svc" else ""
 
 
 def _references(value: Any) -> Iterator[tuple[str, str]]:

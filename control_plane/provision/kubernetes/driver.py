@@ -110,9 +110,18 @@ class KubernetesProvisioner:
         kinds = wish.known.kinds if wish.known else frozenset()
         wanted = replace(wish.wanted, kinds=kinds).with_kinds(wish.manifests)
         record.write(self.cluster, wanted)
-        secret = str(wanted.values.get("secretName") or credentials.NAME_DEFAULT)
-        credentials.ensure(self.cluster, wanted.namespace, secret, credentials.keys_wanted(wish.manifests, secret))
+        self._give_credentials(wanted, wish.manifests)
         return wanted
+
+    def _give_credentials(self, wanted: Record, manifests: Sequence[Manifest]) -> None:
+        """The cell's own passwords, and the token that the planes share."""
+        effective = overlaid(self.chart.defaults(), wanted.values)
+        secret = str(effective.get("secretName") or credentials.NAME_DEFAULT)
+        credentials.ensure(self.cluster, wanted.namespace, secret, credentials.keys_wanted(manifests, secret))
+        token = (effective.get("clusterToken") or {}).get("secretName")
+        source = credentials.namespace_of(str((effective.get("controlPlane") or {}).get("address", "")))
+        if token:
+            credentials.copy(self.cluster, str(token), source, wanted.namespace)
 
     def _wanted(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record | None, Record]:
         namespace = self.namespace(spec.name)
@@ -124,6 +133,8 @@ class KubernetesProvisioner:
             overlaid({"namespace": {"create": True}}, self.values), values if values is not None else known.values if known else {}
         )
         full = overlaid(given, {"name": spec.name, "region": region})
+        if version:  # a digest would stand in for it
+            full = overlaid(full, {"image": {"digest": ""}})
         if tag := version or _tag(full) or (known.version if known else ""):
             full = overlaid(full, {"image": {"tag": tag}})
         return known, Record(spec.name, namespace, "applying", self.chart.version(), full)
