@@ -21,7 +21,8 @@ def metrics() -> Iterator[tuple[str, str]]:
     """(name as scraped, type) of every metric that the code declares."""
     for path in (path for plane in PLANES for path in (ROOT / plane).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and node.args:
+            # A metric has its name and its help; collections.Counter has not.
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and len(node.args) > 1:
                 name = ast.literal_eval(node.args[0])
                 yield (f"{name.removesuffix('_total')}_total" if node.func.id == "Counter" else name), node.func.id.lower()
 
