@@ -125,6 +125,8 @@ secretKeyRef: {name: {{ .Values.secretName }}, key: postgres-password}
 {{- include "cell.searchEnvironment" . }}
 {{- include "house.mail" . }}
 {{- end }}
+- name: WAGGLE_BUILD
+  value: {{ include "house.version" .root | quote }}
 - name: WAGGLE_CELL_ROLE
   value: {{ .role }}
 - name: WAGGLE_CELL_DATABASE_CONNECTIONS
