@@ -79,17 +79,28 @@ class FleetDesk:
         return await self._order(reference, (RolloutState.PAUSED, RolloutState.HALTED), "resume")
 
     async def abort(self, reference: str) -> Rollout:
-        """Code: every cell gets back what it had. Schema: what is migrated stays, for the code that runs works with it."""
+        """Code: every cell gets back what it had; said while that goes on, it is waited for no longer.
+
+        Schema: what is migrated stays, for the code that runs works with it.
+        """
         for _ in range(TRIES_MAX):
             rollout = await self.registry.rollouts.require(reference)
             _require_open(rollout, "abort")
             try:
+                if rollout.state is RolloutState.ROLLING_BACK:
+                    return await self._given_up(rollout)
                 if rollout.kind is RolloutKind.SCHEMA:
                     return await self.registry.rollouts.record(rollout, state=RolloutState.ABORTED)
                 return await self._back(rollout)
             except Conflict:
                 continue
         raise Conflict(f"rollout {reference} goes on too fast; try again")
+
+    async def _given_up(self, rollout: Rollout) -> Rollout:
+        """A cell that never comes back must not keep the fleet from its next version."""
+        left = [cell.cell for cell in await self.registry.rollouts.cells(rollout.id, CellStage.UNDOING)]
+        said = f"{rollout.problem}; given up while it went back, without a sign of {', '.join(left) or 'nobody'}"
+        return await self.registry.rollouts.record(rollout, state=RolloutState.ABORTED, problem=said)
 
     async def _back(self, rollout: Rollout) -> Rollout:
         cells = await self.registry.rollouts.cells(rollout.id)
@@ -149,7 +160,7 @@ def _require_known(named: Collection[str], known: Collection[str]) -> None:
 
 
 def _require_open(rollout: Rollout, word: str) -> None:
-    if rollout.ended or rollout.state is RolloutState.ROLLING_BACK:
+    if rollout.ended:
         raise RolloutRefused(f"rollout {rollout.id} is {rollout.state}: there is nothing to {word}")
 
 

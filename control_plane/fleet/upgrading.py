@@ -84,9 +84,9 @@ def going_back(rollout: Rollout, cells: Sequence[RolloutCell], why: str, after: 
 
 
 def _turned_back(cell: RolloutCell) -> RolloutCell:
-    if cell.stage in TOUCHED:
+    if cell.stage in TOUCHED and "had" in cell.facts:
         return cell.at(CellStage.UNDOING)
-    return cell.at(CellStage.WAITING) if cell.stage is CellStage.LOOKING else cell
+    return cell.at(CellStage.WAITING) if cell.stage in (CellStage.LOOKING, CellStage.FAILED) else cell
 
 
 def _begun(wave: Sequence[RolloutCell]) -> Mapping[CellName, RolloutCell]:
@@ -107,7 +107,7 @@ def _seen(rollout: Rollout, cell: RolloutCell, look: Look) -> RolloutCell:
         return cell if cell.stage is CellStage.DONE else cell.at(CellStage.DONE, problem=LEFT_OUT)
     match cell.stage:
         case CellStage.LOOKING:
-            return _looking(cell, sight, look)
+            return _looking(rollout, cell, sight, look)
         case CellStage.WORKING:
             return _working(rollout, cell, sight, look)
         case CellStage.BAKING:
@@ -115,11 +115,15 @@ def _seen(rollout: Rollout, cell: RolloutCell, look: Look) -> RolloutCell:
     return cell
 
 
-def _looking(cell: RolloutCell, sight: Sight, look: Look) -> RolloutCell:
+def _looking(rollout: Rollout, cell: RolloutCell, sight: Sight, look: Look) -> RolloutCell:
     """What it had is on record before anything is said to the place."""
+    if rollout.state is RolloutState.PAUSED:
+        return cell.at(CellStage.WAITING)
     cell = _sampled(cell, "before", sight, look)
     if cell.stage_age_s < LOOK_S or not look.settled:
         return cell
+    if not sight.versions:
+        return cell.at(CellStage.FAILED, problem="it was not heard of in the last 10 s, before it was touched")
     return cell.at(CellStage.WORKING, had=sight.wanted, had_versions=sorted(sight.versions))
 
 

@@ -20,7 +20,10 @@ from control_plane.registry import (
     Draft,
     MoveState,
     MoveStep,
+    NewRollout,
     Rollout,
+    RolloutCell,
+    RolloutKind,
     RolloutState,
     WorkspaceState,
 )
@@ -185,3 +188,17 @@ async def test_what_cannot_be_is_refused_by_name_and_leaves_nothing(fleet: Datab
     assert (await desk.abort(begun.id)).state is RolloutState.ABORTED
     with pytest.raises(RolloutRefused, match="is aborted: there is nothing to abort"):
         await desk.abort("")
+
+
+async def test_a_way_back_that_does_not_end_keeps_nobody_from_the_next_version(fleet: DatabaseFleet) -> None:
+    """Processes of these cells never change: nothing but a person ends it."""
+    rollout = await fleet.registry.rollouts.insert(
+        NewRollout(RolloutKind.CODE, NEXT, {"waves": ["canary"]}, [RolloutCell(CellName("cell-1"), 0)])
+    )
+    touched = RolloutCell(CellName("cell-1"), 0, CellStage.WORKING, {"had": "", "had_versions": ["0"]})
+    rollout = await fleet.registry.rollouts.record(rollout, [touched])
+    back = await fleet.desk.abort(rollout.id)
+    assert back.state is RolloutState.ROLLING_BACK
+    given_up = await fleet.desk.abort(rollout.id)
+    assert given_up.state is RolloutState.ABORTED
+    assert given_up.problem == "aborted on demand; given up while it went back, without a sign of cell-1"

@@ -98,7 +98,7 @@ def test_it_bakes_when_every_process_is_the_new_one_and_is_done_when_it_has_bake
 
 def test_one_that_does_not_get_ready_or_fares_worse_turns_all_back_and_touches_no_other() -> None:
     late = at(CellStage.WORKING, age_s=31.0, had="", had_versions=["1"])
-    others = [at(CellStage.DONE, "cell-0"), at(CellStage.LOOKING, "cell-2"), at(CellStage.WAITING, "cell-3")]
+    others = [at(CellStage.DONE, "cell-0", had=""), at(CellStage.LOOKING, "cell-2"), at(CellStage.WAITING, "cell-3")]
     names = ("cell-0", "cell-1", "cell-2", "cell-3")
     step = turn(rollout(), [late, *others], looking("1", WELL, *names))
     assert (step.state, step.problem) == (RolloutState.ROLLING_BACK, "cell-1: not ready as 2 after 30 s")
@@ -107,7 +107,7 @@ def test_one_that_does_not_get_ready_or_fares_worse_turns_all_back_and_touches_n
         "cell-0": CellStage.UNDOING,
         "cell-2": CellStage.WAITING,
     }
-    failing = at(CellStage.BAKING, before=window().facts(), after=window(errors=60).facts())
+    failing = at(CellStage.BAKING, had="", before=window().facts(), after=window(errors=60).facts())
     step = turn(rollout(RolloutState.PAUSED), [failing], looking("2"))
     assert step.state is RolloutState.ROLLING_BACK and step.problem.startswith("cell-1: errors rose from 0.0% to")
 
@@ -133,3 +133,14 @@ def test_a_cell_that_was_retired_meanwhile_is_left_out() -> None:
     gone = replace(looking("1"), sights={})
     step = turn(rollout(waves=1), [at(CellStage.WORKING, age_s=99.0, had="", had_versions=["1"])], gone)
     assert (only(step).stage, only(step).problem, step.state) == (CellStage.DONE, "left out: it serves no more", RolloutState.DONE)
+
+
+def test_what_was_not_touched_yet_is_left_alone_by_a_pause_and_by_silence() -> None:
+    begun = at(CellStage.LOOKING, age_s=LOOK_S)
+    assert only(turn(rollout(RolloutState.PAUSED), [begun], looking("1"))).stage is CellStage.WAITING
+    step = turn(rollout(), [begun], looking("", None))
+    assert (step.state, step.problem) == (
+        RolloutState.ROLLING_BACK,
+        "cell-1: it was not heard of in the last 10 s, before it was touched",
+    )
+    assert only(step).stage is CellStage.WAITING
