@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.owner import Owner
-from cells.runtime.transfer.moving.travelling import columns, quoted
+from cells.runtime.transfer.moving.travelling import by_name, columns, quoted
 
 QUEUE_CHUNKS_MAX = 64
 
@@ -39,7 +39,7 @@ async def carry(
 
     async with asyncio.TaskGroup() as both, target.transaction():
         reading = both.create_task(read())
-        names = [column.name for column in sorted(table.columns, key=lambda column: column.name)]
+        names = [column.name for column in by_name(table)]
         done = await target.copy_to_table(table.name, source=given(), columns=names, format="binary")
         await reading  # a copy whose reading failed half way is rolled back
     return int(done.rpartition(" ")[2])

@@ -125,6 +125,7 @@ async def _copy_together(ends: Ends, parts: Sequence[Part], bookmark: Bookmark, 
     """These parts and their bookmark come together or not at all."""
     rows = 0
     async with ends.target.transaction():
+        await ends.target.execute("SET LOCAL synchronous_commit = off")  # what a crash takes, it takes with its bookmark
         for part in parts:
             if bookmark.places.get(part.table.name) != WHOLE:
                 arguments = part.arguments(ends.workspace_id)

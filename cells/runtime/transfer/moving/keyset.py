@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Table
+from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, Table, Text
 
 from cells.runtime.transfer.moving.names import MARKS
 from cells.runtime.transfer.moving.owner import Owner
-from cells.runtime.transfer.moving.travelling import Key, columns, key_columns, quoted, sql_type
+from cells.runtime.transfer.moving.travelling import Key, by_name, key_columns, quoted, sql_type
 from chassis.identity import WorkspaceId
+
+HASHED = (Text, Integer, Boolean, LargeBinary, DateTime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ def key_shown(table: Table) -> str:
 
 
 def row_hash(table: Table) -> str:
-    return f"hashtextextended(ROW({columns(table)})::text, 1)"
+    """64 bits of every value of a row. By the types' own functions where they say all of a value, which takes half as long as by text."""
+    values = (f'"{column.name}"{"" if isinstance(column.type, HASHED) else "::text"}' for column in by_name(table))
+    return f"hash_record_extended(ROW({', '.join(values)}), 1)"
 
 
 def values_of(table: Table, parameter: int) -> str:

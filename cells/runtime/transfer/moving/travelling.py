@@ -31,7 +31,11 @@ def quoted(table: Table) -> str:
 
 def columns(table: Table) -> str:
     """By name, so that two cells whose tables grew in another order agree."""
-    return ", ".join(f'"{column.name}"' for column in sorted(table.columns, key=lambda column: column.name))
+    return ", ".join(f'"{column.name}"' for column in by_name(table))
+
+
+def by_name(table: Table) -> list[Column[Any]]:
+    return sorted(table.columns, key=lambda column: column.name)
 
 
 def key_columns(table: Table) -> list[Column[Any]]:
