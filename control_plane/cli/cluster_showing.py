@@ -44,10 +44,9 @@ class Shown:
         if self._live:
             self._live.update(self._table(), refresh=True)
         elif not self._quiet:
-            for one in news:
-                self._console.print(
-                    _line(one), style="red" if one.phase is Phase.STUCK else "", markup=False, highlight=False, soft_wrap=True
-                )
+            for one in (one for one in news if one.why):  # what is ready as soon as it is stored is no news
+                style = "red" if one.phase is Phase.STUCK else ""
+                self._console.print(_line(one), style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -6,7 +6,7 @@ from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.manifests import Document, Manifest
 from tests.harness.eventually import eventually
 
-KINDS = (("postgresql.cnpg.io", "v1", "Cluster"),)
+KINDS: tuple[tuple[str, str, str], ...] = (("postgresql.cnpg.io", "v1", "Cluster"),)
 
 
 def definition(group: str, version: str, kind: str) -> Document:
