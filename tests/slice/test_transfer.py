@@ -16,6 +16,7 @@ from cells.runtime.transfer.locking import RowLocked
 from cells.runtime.transfer.moving import purging
 from cells.runtime.transfer.moving.digests import digest
 from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.obstacles import obstacles
 from cells.runtime.transfer.ownership import StreamGone
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
@@ -310,3 +311,19 @@ async def test_a_part_of_a_purge_takes_from_several_tables_and_never_too_much(
                 await line.execute(statement, workspace_id)
             parts = [await purging.purge_part(line, side.moves.tables, workspace_id) for _ in range(3)]
     assert parts == [30, 30, 0]
+
+
+async def test_whatever_stands_in_the_way_is_named(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """A transaction that writes holds up every slot of the server: its pid is told. One that only reads does not."""
+    async with a_side(two[0]) as a:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        assert (await a.moves.survey(ours))[2] == []
+        async with a.owner.connected() as reader, reader.transaction(), a.owner.connected() as writer, writer.transaction():
+            await reader.execute("SELECT 1 FROM tenancy")
+            await writer.execute("ALTER TABLE due REPLICA IDENTITY NOTHING")
+            async with a.owner.connected() as line:
+                found = await obstacles(line, TABLES, open_s_max=0.0)
+            pid = await writer.fetchval("SELECT pg_backend_pid()")
+            assert [line.partition(" has ")[0] for line in found] == [f"pid {pid} (waggle-move)"]
+            assert await obstacles(writer, TABLES) == ["table due has no replica identity: neither a primary key nor FULL"]

@@ -30,7 +30,7 @@ ORDER BY 1
 """
 
 
-async def obstacles(connection: Owner, tables: tuple[Table, ...]) -> list[str]:
+async def obstacles(connection: Owner, tables: tuple[Table, ...], open_s_max: float = OPEN_S_MAX) -> list[str]:
     found: list[str] = []
     if (level := await connection.fetchval("SHOW wal_level")) != "logical":
         found.append(f"wal_level is {level}; a move needs logical")
@@ -38,6 +38,6 @@ async def obstacles(connection: Owner, tables: tuple[Table, ...]) -> list[str]:
         left = await connection.fetchval(query)
         if left < SLOTS_NEEDED:
             found.append(f"no {what} is left" if left < 1 else f"only {left} {what} is left; a move needs {SLOTS_NEEDED}")
-    found += [f"{row['who']} has a transaction open for {row['age_s']} s" for row in await connection.fetch(_OPEN, OPEN_S_MAX)]
+    found += [f"{row['who']} has a transaction open for {row['age_s']} s" for row in await connection.fetch(_OPEN, open_s_max)]
     nameless = await connection.fetch(_NAMELESS, [table.name for table in tables])
     return found + [f"table {row['relname']} has no replica identity: neither a primary key nor FULL" for row in nameless]
