@@ -34,7 +34,7 @@ LAG_BYTES_LEAST = 16 * 2**20
 WAL_SHARE_MAX = 0.5
 """Of the budget: from here on no further move begins."""
 REST_SAMPLES_MAX = 30
-"""With no move running, for so long a cell may stay worse than usual before that is taken as its usual."""
+"""With no move running: after so many what is worse than usual is the usual, and a cell that bore many moves begins with one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +137,16 @@ def _complaint(pace: Pace, seen: Seen) -> Complaint | None:
 
 
 def _at_rest(pace: Pace, complaint: Complaint | None, allowed_max: float) -> Pace:
-    """No move runs: whatever is felt is no move's doing, so a cell at rest takes up no complaint; it drops one. What it learnt stays."""
+    """No move runs: whatever is felt is no move's doing, so a cell at rest takes up no complaint; it drops one.
+
+    What it learnt stays for a while, and for longer only what was learnt of its weakness, as TCP forgets a window it has not used.
+    """
     resting = min(pace.resting + 1, REST_SAMPLES_MAX)
     healed = complaint is None and len(pace.recent_ms) >= RECENT_LEAST
     if pace.complaint is not None and not healed and resting < REST_SAMPLES_MAX:
         return replace(pace, resting=resting)
-    return replace(pace, complaint=None, resting=resting, allowed=min(pace.allowed, allowed_max))
+    most = min(allowed_max, ALLOWED_FIRST) if resting >= REST_SAMPLES_MAX else allowed_max
+    return replace(pace, complaint=None, resting=resting, allowed=min(pace.allowed, most))
 
 
 def _slower(pace: Pace, complaint: Complaint) -> Pace:

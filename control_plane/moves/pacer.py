@@ -104,9 +104,11 @@ class Pacer:
 
     def speed(self, move: Move) -> float:
         """Share of full speed for its copy, as of a second ago: of its two cells the one that bears less decides."""
-        return min(
-            (self._pace(cell).speed(stored.running) for cell in (move.source, move.target) if (stored := self._of(cell))), default=1.0
-        )
+        return min(self._speed(move.source), self._speed(move.target))
+
+    def _speed(self, cell: str) -> float:
+        stored = self._of(cell)
+        return 1.0 if stored is None else self._pace(cell).speed(stored.running)
 
     def waiting(self, move: Move) -> str:
         """Why a move that was not let begin waits, or is slow; empty: neither."""
@@ -123,11 +125,12 @@ class Pacer:
         return ""
 
     def _slowed(self, move: Move) -> str:
-        speed = self.speed(move)
+        speed, cell = min((self._speed(cell), cell) for cell in (move.source, move.target))
         if speed >= 1.0 or move.step not in SLOWED:
             return ""
-        why = next((found.why for cell in (move.source, move.target) if (found := self._pace(cell).complaint)), "moves got slower lately")
-        return f"at {speed:.0%} of full speed: {why}"
+        pace, stored = self._pace(cell), self._of(cell)
+        bears = f"{cell} bears {pace.allowed:.2g} of {stored.running if stored is not None else 1} that run"
+        return f"at {speed:.0%} of full speed: {pace.complaint.why if pace.complaint is not None else bears}"
 
     def at_once(self, cell: str) -> int:
         """Moves that whoever has many to order may have begun of a cell: as many as it bears, and one that waits its turn."""

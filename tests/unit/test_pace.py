@@ -94,5 +94,11 @@ def test_a_cell_that_got_busier_by_itself_is_not_held_back_for_ever() -> None:
     assert after(slowest, [seen(p99_ms=80)] * 40).complaint is None
 
 
+def test_after_long_rest_a_cell_that_bore_much_begins_with_one_and_one_that_bore_little_with_that() -> None:
+    for learnt in (0.3, 4.0):
+        rested = after(replace(KNOWN, allowed=learnt, resting=0), [seen(running=0)] * REST_SAMPLES_MAX)
+        assert rested.allowed == min(learnt, ALLOWED_FIRST)
+
+
 def test_a_silent_cell_keeps_its_pace() -> None:
     assert judge(KNOWN, Seen("cell-1", None, 1, BUDGET)) == KNOWN
