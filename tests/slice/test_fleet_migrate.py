@@ -11,6 +11,7 @@ import pytest
 from chassis.identity import CellName, make_workspace_id
 from control_plane.fleet import Conductor, RolloutRefused
 from control_plane.fleet.desk import Order
+from control_plane.moves import MoveRefused
 from control_plane.provision.builds import Builds
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.postgres import Postgres
@@ -31,6 +32,7 @@ from migrations.environment import head_of
 from tests.harness.builds import a_build, with_migration
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
+from tests.harness.fleet import a_fleet
 from tests.harness.rollouts import OWN, DatabaseFleet, a_database_fleet
 from tests.harness.workspaces import execute
 
@@ -202,3 +204,13 @@ async def test_a_way_back_that_does_not_end_keeps_nobody_from_the_next_version(f
     given_up = await fleet.desk.abort(rollout.id)
     assert given_up.state is RolloutState.ABORTED
     assert given_up.problem == "aborted on demand; given up while it went back, without a sign of cell-1"
+
+
+async def test_cells_at_different_revisions_exchange_no_workspace(control_database: FreshDatabase, four: list[FreshDatabase]) -> None:
+    """A stream stops at a column that the other side lacks."""
+    async with a_fleet(control_database, (four[0], four[1])) as two:
+        workspace = await two.workspace("acme", posts=0)
+        await execute(four[1].owner_url, f"UPDATE alembic_version SET version_num = '{PLANTED}'")
+        with pytest.raises(MoveRefused, match=f"cell-a is at schema {head_of('cell')}, cell-b at {PLANTED}"):
+            await two.desk.start(workspace, "cell-b", None)
+        assert await two.registry.moves.unfinished(limit=1) == ()
