@@ -68,6 +68,7 @@ chaos: $(STAMP) ## minutes of killing and pausing real processes
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=3600 --ignore-glob 'tests/chaos/test_[dm]*' $(ARGS)
 
 chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 min), and a deep search; docs/move-fault-matrix.md
+	@WAGGLE_TEST_MOVES=20 $(BIN)/python -m pytest tests/system/test_move_reads.py -k many_moves
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=14400 -s tests/chaos/test_deep_search.py tests/chaos/test_move_matrix.py $(ARGS)
 
 kubernetes-tools: ## build the Kubernetes API and helm that tests use (once: 5 to 15 min in the background; needs Go)
