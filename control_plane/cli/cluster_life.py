@@ -18,6 +18,8 @@ from protos.admin.v1 import admin_pb2
 
 def create(request: admin_pb2.CreateCellRequest, on: OnCluster, wanted: Wanted, *, quiet: bool, home: Home) -> admin_pb2.Cell:
     """On record, then on the cluster, then alive. One that was made halfway before is finished."""
+    values = wanted.read() or {}
+    request.region = request.region or str(values.get("region") or "")
     made = ask(home_of(home), lambda admin: _recorded(admin, request))
     run(on, lambda cluster: applied(cluster, Wanted(made.name, made.region, wanted.values, wanted.version)), quiet=quiet)
     with progress(f"{made.name} is ready; the control plane waits for its first heartbeat", quiet=quiet):

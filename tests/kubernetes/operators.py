@@ -25,11 +25,11 @@ def definition(group: str, version: str, kind: str) -> Document:
 
 async def install(cluster: Cluster) -> None:
     """Returns when all of them are served."""
-    for kind in KINDS:
-        document = definition(*kind)
+    for one in KINDS:
+        document = definition(*one)
         cluster.apply(Manifest(cluster.ref(document), document))
     for group, version, kind in KINDS:
-        await eventually(partial(served, cluster, f"{group}/{version}", kind))
+        await eventually(partial(served, cluster, f"{group}/{version}", kind), within_s=30.0)
 
 
 def served(cluster: Cluster, api_version: str, kind: str) -> bool:

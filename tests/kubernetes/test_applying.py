@@ -2,6 +2,8 @@
 
 import pytest
 
+from control_plane.provision.interface import MigrationLimits, Provisioner
+from control_plane.provision.kubernetes.driver import KubernetesProvisioner
 from control_plane.provision.kubernetes.manifests import Ref
 from control_plane.provision.kubernetes.planning import Action, Plan
 from tests.harness.kubelet import failing_jobs, ready
@@ -12,6 +14,10 @@ pytestmark = pytest.mark.anyio
 
 def acts(plan: Plan) -> set[tuple[Action, str]]:
     return {(one.action, str(one.ref)) for one in plan.acts}
+
+
+PROVISIONS: type[Provisioner] = KubernetesProvisioner
+"""The same interface as this machine's."""
 
 
 async def test_a_cell_is_made_as_it_was_planned_and_then_nothing_is_left_to_do(world: World) -> None:
@@ -56,7 +62,9 @@ async def test_an_upgrade_keeps_the_values_and_migrates_before_a_process_changes
     assert image_of(world) == "waggle:1", "the processes wait for their migrations"
 
     world.kubelet.judge(world.namespace, ready)
-    await provisioner.change_version(world.cell, "2")
+    await provisioner.migrate(world.spec.name, "2", MigrationLimits())
+    assert image_of(world) == "waggle:1", "who goes through a fleet migrates all of it first"
+    await provisioner.upgrade(world.spec.name, "2")
     deployment = world.require("Deployment", "api")
     assert (image_of(world), deployment["spec"]["replicas"], deployment["status"]["updatedReplicas"]) == ("waggle:2", 2, 2)
     await provisioner.apply(world.spec, {"replicas": 1})

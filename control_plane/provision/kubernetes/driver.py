@@ -5,28 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from chassis.identity import CellName
-from control_plane.provision.errors import ProvisionError
-from control_plane.provision.interface import CellSpec
+from control_plane.provision.errors import MigrationHalted
+from control_plane.provision.interface import CellSpec, MigrationLimits
 from control_plane.provision.kubernetes import credentials, record
 from control_plane.provision.kubernetes.chart import Chart, Values, overlaid
 from control_plane.provision.kubernetes.cluster import Cluster
-from control_plane.provision.kubernetes.errors import CellNotApplied
+from control_plane.provision.kubernetes.errors import CellNotApplied, NotReady
 from control_plane.provision.kubernetes.manifests import HIBERNATION, Manifest, Ref, Stage
 from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, superfluous
 from control_plane.provision.kubernetes.record import Record
 from control_plane.provision.kubernetes.waiting import Patience, Tell, Waiting, untold
+from control_plane.provision.kubernetes.wishes import Wish, wanted
 
 NAMESPACE_PREFIX = "waggle-"
 ASLEEP = {"metadata": {"annotations": {HIBERNATION: "on"}}}
 """cloudnative-pg deletes a Cluster's disks with it, so one is put to sleep instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    known: Record | None
-    """What was applied before."""
-    wanted: Record
-    manifests: tuple[Manifest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,28 +52,40 @@ class KubernetesProvisioner:
     async def diff(self, cell: str) -> Plan:
         """Where the cluster has drifted from what was applied last. Jobs that ran and are gone are no drift."""
         known = await asyncio.to_thread(self._require, cell)
-        found = await self.plan(CellSpec(CellName(cell), known.region or "local"), known.values)
+        found = await self.plan(CellSpec(CellName(cell), known.region), known.values)
         kept = tuple(one for one in found.planned if not (one.ref.kind == "Job" and one.action is Action.CREATE))
         return replace(found, planned=kept)
 
     async def change_version(self, cell: str, version: str) -> Plan:
         """The same values with another version of the image: migrations first, then the processes, pod by pod."""
         known = await asyncio.to_thread(self._require, cell)
-        return await self.apply(CellSpec(CellName(cell), known.region or "local"), known.values, version)
+        return await self.apply(CellSpec(CellName(cell), known.region), known.values, version)
 
     async def apply(self, spec: CellSpec, values: Values | None = None, version: str = "") -> Plan:
         """Make it so and wait until it is; returns what was done. Killed anywhere and run again, it ends the same."""
         wish = await asyncio.to_thread(self._wish, spec, values, version)
         done = await asyncio.to_thread(self._plan, wish)
-        wanted = await asyncio.to_thread(self._begin, wish)
-        manifests = wish.manifests
-        waiting = Waiting(self.cluster, self.patience, self.tell)
-        await waiting.begin(wanted.namespace)
-        for stage in Stage:
-            await self._apply(tuple(one for one in manifests if one.stage is stage), waiting)
-        await self._prune(wanted, manifests, waiting)
-        await asyncio.to_thread(record.write, self.cluster, replace(wanted.only_kinds(manifests), state="applied"))
+        becomes = await self._reach(wish, Stage.PROCESSES)
+        await self._prune(becomes, wish.manifests, Waiting(self.cluster, self.patience, self.tell))
+        await asyncio.to_thread(record.write, self.cluster, replace(becomes.only_kinds(wish.manifests), state="applied"))
         return done
+
+    async def upgrade(self, name: CellName, version: str) -> None:
+        """For those who go through a fleet: as `change_version`."""
+        await self.change_version(name, version)
+
+    async def revisions(self, version: str) -> tuple[str, ...]:  # noqa: ARG002 - the image knows, and nobody here has it
+        return ()
+
+    async def migrate(self, name: CellName, version: str, limits: MigrationLimits) -> str:  # noqa: ARG002 - the chart's own count
+        """Stores and migrations of `version`; the processes stay. Returns nothing that can be known here. Raises MigrationHalted."""
+        known = await asyncio.to_thread(self._require, name)
+        wish = await asyncio.to_thread(self._wish, CellSpec(name), known.values, version)
+        try:
+            await self._reach(wish, Stage.RUNS)
+        except NotReady as error:
+            raise MigrationHalted(name, str(error), "") from error
+        return ""
 
     async def retire(self, name: CellName, *, delete_data: bool = False) -> None:
         """Its processes end; passwords, disks and the record of its values stay, unless the data are to go with all of the namespace."""
@@ -94,13 +99,25 @@ class KubernetesProvisioner:
             await self._delete(known.namespace, waiting)
 
     def _wish(self, spec: CellSpec, values: Values | None, version: str) -> Wish:
-        known, wanted = self._wanted(spec, values, version)
-        return Wish(known, wanted, self.chart.render(spec.name, wanted.namespace, wanted.values))
+        namespace = self.namespace(spec.name)
+        known = record.read(self.cluster, namespace)
+        place = Record(spec.name, namespace, "applying", self.chart.version(), self.values)
+        becomes = wanted(spec, values, version, known, place)
+        return Wish(known, becomes, self.chart.render(spec.name, namespace, becomes.values))
 
     def _plan(self, wish: Wish) -> Plan:
-        wanted = wish.wanted
-        acts = plan(self.cluster, wanted.namespace, wish.manifests, wish.known)
-        return Plan(wanted.cell, wanted.namespace, wanted.chart, wanted.version, acts)
+        becomes = wish.wanted
+        acts = plan(self.cluster, becomes.namespace, wish.manifests, wish.known)
+        return Plan(becomes.cell, becomes.namespace, becomes.chart, becomes.version, acts)
+
+    async def _reach(self, wish: Wish, last: Stage) -> Record:
+        """Each stage ready before the next is applied, up to and with `last`."""
+        becomes = await asyncio.to_thread(self._begin, wish)
+        waiting = Waiting(self.cluster, self.patience, self.tell)
+        await waiting.begin(becomes.namespace)
+        for stage in (stage for stage in Stage if stage <= last):
+            await self._apply(tuple(one for one in wish.manifests if one.stage is stage), waiting)
+        return becomes
 
     def _begin(self, wish: Wish) -> Record:
         """The namespace, then the record of what is to come: from here on whoever comes after a crash knows where to look."""
@@ -108,36 +125,20 @@ class KubernetesProvisioner:
             if one.ref.kind == "Namespace":
                 self.cluster.apply(one)
         kinds = wish.known.kinds if wish.known else frozenset()
-        wanted = replace(wish.wanted, kinds=kinds).with_kinds(wish.manifests)
-        record.write(self.cluster, wanted)
-        self._give_credentials(wanted, wish.manifests)
-        return wanted
+        becomes = replace(wish.wanted, kinds=kinds).with_kinds(wish.manifests)
+        record.write(self.cluster, becomes)
+        self._give_credentials(becomes, wish.manifests)
+        return becomes
 
-    def _give_credentials(self, wanted: Record, manifests: Sequence[Manifest]) -> None:
+    def _give_credentials(self, becomes: Record, manifests: Sequence[Manifest]) -> None:
         """The cell's own passwords, and the token that the planes share."""
-        effective = overlaid(self.chart.defaults(), wanted.values)
+        effective = overlaid(self.chart.defaults(), becomes.values)
         secret = str(effective.get("secretName") or credentials.NAME_DEFAULT)
-        credentials.ensure(self.cluster, wanted.namespace, secret, credentials.keys_wanted(manifests, secret))
+        credentials.ensure(self.cluster, becomes.namespace, secret, credentials.keys_wanted(manifests, secret))
         token = (effective.get("clusterToken") or {}).get("secretName")
         source = credentials.namespace_of(str((effective.get("controlPlane") or {}).get("address", "")))
         if token:
-            credentials.copy(self.cluster, str(token), source, wanted.namespace)
-
-    def _wanted(self, spec: CellSpec, values: Values | None, version: str) -> tuple[Record | None, Record]:
-        namespace = self.namespace(spec.name)
-        known = record.read(self.cluster, namespace)
-        region = spec.region or (known.region if known else "") or "local"
-        if known and known.region and known.region != region:
-            raise ProvisionError(f"cell {spec.name!r} exists in region {known.region!r}")
-        given = overlaid(
-            overlaid({"namespace": {"create": True}}, self.values), values if values is not None else known.values if known else {}
-        )
-        full = overlaid(given, {"name": spec.name, "region": region})
-        if version:  # a digest would stand in for it
-            full = overlaid(full, {"image": {"digest": ""}})
-        if tag := version or _tag(full) or (known.version if known else ""):
-            full = overlaid(full, {"image": {"tag": tag}})
-        return known, Record(spec.name, namespace, "applying", self.chart.version(), full)
+            credentials.copy(self.cluster, str(token), source, becomes.namespace)
 
     async def _apply(self, manifests: Sequence[Manifest], waiting: Waiting) -> None:
         for one in manifests:
@@ -153,8 +154,8 @@ class KubernetesProvisioner:
             await asyncio.to_thread(self.cluster.delete, job.ref)
             await waiting.gone(lambda: [job.ref] if self.cluster.get(job.ref) else [], "it makes room for its successor")
 
-    async def _prune(self, wanted: Record, manifests: Sequence[Manifest], waiting: Waiting) -> None:
-        left = await asyncio.to_thread(superfluous, self.cluster, wanted.namespace, manifests, wanted)
+    async def _prune(self, becomes: Record, manifests: Sequence[Manifest], waiting: Waiting) -> None:
+        left = await asyncio.to_thread(superfluous, self.cluster, becomes.namespace, manifests, becomes)
         for ref in left:
             await asyncio.to_thread(self.cluster.delete, ref)
         await waiting.gone(lambda: [ref for ref in left if self.cluster.get(ref)], "it is no longer wanted")
@@ -183,7 +184,3 @@ class KubernetesProvisioner:
                 f"no cell {cell!r} was applied to this cluster (namespace {self.namespace(cell)}); waggle cell apply makes one"
             )
         return known
-
-
-def _tag(values: Values) -> str:
-    return str((values.get("image") or {}).get("tag") or "")
