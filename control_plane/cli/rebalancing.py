@@ -138,14 +138,25 @@ async def _follow(admin: Admin, run: rebalance_pb2.Run, *, quiet: bool) -> rebal
         async with asyncio.timeout(WAIT_S_MAX):
             while run.state == "running" or run.moving:
                 await asyncio.sleep(POLL_S)
-                run = await admin(admin.rebalance.Show, _ref(run.run_id))
+                ended = _ended(run)
+                run = await admin(admin.rebalance.Show, _ref(run.run_id, without_moves=True))
+                if _ended(run) != ended and not quiet:
+                    await _tell_ended(admin, run.run_id, told, errors)
                 if shown is not None:
                     shown.update(run_line(run))
-                for move in () if quiet else [each for each in run.moves if told.get(each.workspace_id) != each.state]:
-                    told[move.workspace_id] = move.state
-                    if move.state in ("done", "failed", "skipped"):
-                        errors.print(step_line(move), soft_wrap=True, markup=False, highlight=False)
+        return await admin(admin.rebalance.Show, _ref(run.run_id))
     finally:
         if shown is not None:
             shown.stop()
-    return run
+
+
+def _ended(run: rebalance_pb2.Run) -> int:
+    return run.done + run.failed + run.skipped
+
+
+async def _tell_ended(admin: Admin, run_id: str, told: dict[str, str], errors: Console) -> None:
+    """What ended since this was told last; a run may have thousands of moves, so they are asked for only then."""
+    for move in (await admin(admin.rebalance.Show, _ref(run_id))).moves:
+        if told.get(move.workspace_id) != move.state and move.state in ("done", "failed", "skipped"):
+            errors.print(step_line(move), soft_wrap=True, markup=False, highlight=False)
+        told[move.workspace_id] = move.state

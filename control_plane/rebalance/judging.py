@@ -14,6 +14,8 @@ ERROR_SHARE_RISE = 0.01
 P99_FACTOR, P99_RISE_MS, P99_MS_UNKNOWN = 2.0, 100.0, 500.0
 SUFFERS_S = 6.0
 """For so long without a break before a run is stopped: three heartbeats."""
+SILENT_S = 30.0
+"""Of a cell that is not heard of: a control plane that has just started has not heard of any."""
 FAILURES_MAX = 3
 ARRIVED = frozenset({MoveStep.WINDOW, MoveStep.FINISH, MoveStep.PURGE})
 
@@ -60,7 +62,8 @@ def watch(cells: Sequence[Cell], facts: Mapping[str, Any], now_s: float) -> Watc
     """`facts`: the run's `baseline` and `suffers`, both by cell."""
     found = {cell.name: line for cell in cells if (line := suffering(cell, facts.get("baseline", {}).get(cell.name, {})))}
     since_s = {str(name): float(facts.get("suffers", {}).get(name, now_s)) for name in found}
-    longest = next((name for name in sorted(found) if now_s - since_s[name] >= SUFFERS_S), None)
+    patience_s = {cell.name: SUFFERS_S if cell.healthy else SILENT_S for cell in cells}
+    longest = next((name for name in sorted(found) if now_s - since_s[name] >= patience_s[name]), None)
     return Watch(since_s, "" if longest is None else found[longest])
 
 
@@ -107,8 +110,8 @@ def objection(step: RunStep, sees: Outlook, policy: Policy) -> str:
     may_move = placed.active and not placed.moving and placed.pin in ("", step.target if step.facts.get("pin") else "")
     if not may_move:
         return "is suspended" if not placed.active else "is being moved already" if placed.moving else f"is pinned to {placed.pin}"
-    if sees.target.state is not CellState.ACTIVE or not sees.target.healthy:
-        return f"{step.target} is {sees.target.state if sees.target.healthy else 'not heard of'}"
+    if sees.target.state is not CellState.ACTIVE:
+        return f"{step.target} is {sees.target.state}"
     if sees.rest is not None and sees.rest.moved_age_s < sees.run_age_s:
         return "was moved meanwhile"
     if sees.rest is not None and sees.rest.paused_ms + sees.pause_ms > policy.pause_budget_ms:

@@ -166,8 +166,12 @@ class Runner:
         latest = await self.registry.moves.latest_of(step.workspace_id)
         if "after_move" in step.facts and (late := adopted(step, latest)).state is StepState.MOVING:
             return await self.registry.runs.record(run, [late])
-        if against := objection(step, await self._outlook(run, step), self.policy):
+        sees = await self._outlook(run, step)
+        if against := objection(step, sees, self.policy):
             return await self._leave_out(run, step.turned(StepState.SKIPPED, problem=against))
+        if silent := next((cell.name for cell in (sees.source, sees.target) if not cell.healthy), None):
+            await self._refused(run, step, f"{silent} was not heard of lately")
+            return None
         step = step.turned(StepState.STARTING, problem=step.problem, after_move=latest.id if latest else "")
         run = await self.registry.runs.record(run, [step])
         await self.pause("intended")
