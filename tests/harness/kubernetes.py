@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ import pytest
 from control_plane.provision.processes import free_port
 
 BIN = Path(__file__).parents[1] / "kubernetes" / "bin"
+UNAVAILABLE = BIN / "unavailable"
+"""There when they could not be built."""
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager")
 START_S_MAX = 90.0
 WAIT_VARIABLE = "WAGGLE_TEST_KUBERNETES_WAIT_S"
@@ -34,12 +37,17 @@ CONTROLLERS = (
 
 def tool(name: str) -> str:
     """The path of a program; from tests/kubernetes/bin, else PATH. Skips the test that asks where there is none."""
-    until_s = time.monotonic() + float(os.environ.get(WAIT_VARIABLE, "0"))
     while not (found := str(BIN / name) if (BIN / name).exists() else shutil.which(name)):
-        if time.monotonic() > until_s:
+        if UNAVAILABLE.exists() or time.monotonic() > _wait_until_s():
             pytest.skip(f"no {name} on this machine: `make kubernetes-tools` builds it; tests on a Kubernetes API are skipped")
         time.sleep(1.0)
     return found
+
+
+@cache
+def _wait_until_s() -> float:
+    """All tests of a run wait once, together."""
+    return time.monotonic() + float(os.environ.get(WAIT_VARIABLE, "0"))
 
 
 @dataclass(frozen=True)
