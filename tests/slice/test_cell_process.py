@@ -138,6 +138,12 @@ class Registration(directory_pb2_grpc.RegistrationServicer):
     async def ReportAddresses(self, request: directory_pb2.ReportAddressesRequest, context: Any) -> directory_pb2.ReportAddressesReply:
         return directory_pb2.ReportAddressesReply()
 
+    async def ReportLoads(self, request: directory_pb2.ReportLoadsRequest, context: Any) -> directory_pb2.ReportLoadsReply:
+        return directory_pb2.ReportLoadsReply()
+
+    async def Flags(self, request: directory_pb2.FlagsRequest, context: Any) -> AsyncIterator[directory_pb2.FlagSet]:
+        yield directory_pb2.FlagSet()
+
 
 async def test_it_makes_itself_known_again_and_again_and_says_when_it_leaves(cell_database: FreshDatabase, tmp_path: Path) -> None:
     registration = Registration()
