@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cells.app.settings import CellSettings
+from cells.app.upkeep_report import UpkeepReport
 from cells.app.vitals import Vitals
 from cells.runtime.gateway import Gateway
 from cells.runtime.log import WorkspaceLog
@@ -31,11 +32,12 @@ class Load:
         vitals: Vitals,
         flags: Switchboard,
         notices: Callable[[], Sequence[str]] = tuple,
+        upkeep: UpkeepReport | None = None,
     ) -> None:
         self._settings, self._version = settings, version
         self._endpoint = directory_pb2.Endpoint(address=address, roles=settings.roles, process_id=process_id)
         self._database, self._table, self._log, self._gateway, self._clock = database, table, log, gateway, clock
-        self._notices, self._vitals, self._flags = notices, vitals, flags
+        self._notices, self._vitals, self._flags, self._upkeep = notices, vitals, flags, upkeep
         self._facts, self._measured_s = DatabaseFacts(0, ""), float("-inf")
         self._events, self._counted_s = log.appended, clock.monotonic_s()
 
@@ -58,6 +60,7 @@ class Load:
             notices=self._notices(),
             flags_version=self._flags.held.version,
             vitals=vitals,
+            upkeep=await self._upkeep.take() if self._upkeep is not None else None,
         )
 
     def _messages_per_s(self) -> float:

@@ -19,6 +19,7 @@ from cells.app.load import Load
 from cells.app.load_reports import LoadReports
 from cells.app.settings import CellSettings
 from cells.app.upkeep import Upkeep
+from cells.app.upkeep_report import UpkeepReport
 from cells.app.vitals import Vitals
 from cells.runtime.bus import Bus, Claims, Ephemerals, Remembered, Shared
 from cells.runtime.gateway import Gateway, open_gateway
@@ -67,6 +68,7 @@ class Parts:
     process_id: str
     ephemerals: Ephemerals
     flags: Switchboard
+    upkeep: Upkeep
 
     @property
     def tenants(self) -> Tenants:
@@ -120,13 +122,14 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
         workload = make_workload(clock, Claims(bus, clock), Remembered(bus), Shared(bus, clock))
         if workload.lifespan is not None:
             await stack.enter_async_context(workload.lifespan())
+        upkeep = _upkeep(settings, database, workload, clock)
         if settings.plays("worker"):
-            await stack.enter_async_context(_running(_upkeep(settings, database, workload, clock).run()))
+            await stack.enter_async_context(_running(upkeep.run()))
             await stack.enter_async_context(_running(DueWork(workload.due, database, log, clock).run()))
             await stack.enter_async_context(_running(Errands(workload.errands, Tenants(table, database, log), clock).run()))
             await stack.enter_async_context(_running(Followers(workload.followers, Tenants(table, database, log)).run()))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
-        yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus), flags)
+        yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus), flags, upkeep)
 
 
 def _upkeep(settings: CellSettings, database: Database, workload: Workload, clock: Clock) -> Upkeep:
@@ -224,6 +227,7 @@ async def _heartbeat(
         notices=parts.workload.notices,
         vitals=vitals,
         flags=parts.flags,
+        upkeep=UpkeepReport(parts.upkeep) if settings.plays("worker") else None,
     )
     line = channel(str(settings.control_plane), credential, settings.tls)
     stack.push_async_callback(line.close, None)

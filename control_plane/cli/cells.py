@@ -14,6 +14,7 @@ from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import bytes_shown, progress, say, show_facts, show_json, show_table
 from control_plane.cli.shapes import cell_detail_json, cell_json
+from control_plane.cli.upkeeping import show_tables
 from protos.admin.v1 import admin_pb2
 
 cells = typer.Typer(no_args_is_help=True, help="Cells: independent stacks that workspaces live in.")
@@ -113,6 +114,7 @@ def show(name: str, as_json: Json = False, home: Home = None) -> None:
     rest = (("workspaces", room), ("load", f"{cell.load:.1%}"), ("database", bytes_shown(cell.database_bytes)))
     show_facts((*facts, *rest, *_vital_facts(cell)))
     show_processes(cell)
+    show_tables(cell)
 
 
 def _vital_facts(cell: admin_pb2.Cell) -> tuple[tuple[str, str], ...]:

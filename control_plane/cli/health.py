@@ -11,6 +11,7 @@ from control_plane.cli.home import home_of, running_platform
 from control_plane.cli.options import Home, Json
 from control_plane.cli.printing import say, show_facts, show_json, show_table
 from control_plane.cli.shapes import cell_detail_json, check_json, router_json
+from control_plane.cli.upkeeping import show_upkeep
 from protos.admin.v1 import admin_pb2
 
 
@@ -27,6 +28,7 @@ def status(as_json: Json = False, home: Home = None) -> None:
     show_cells(found.cells)
     for name, notice in sorted({(cell.name, notice) for cell in found.cells for process in cell.processes for notice in process.notices}):
         say(f"{name}: {notice}", "yellow")
+    show_upkeep(found.cells)
     say("")
     rows = [(router.router_id, router.address, router.version, router.version >= found.directory_version) for router in found.routers]
     show_table("", ("router", "address", "has applied", "current"), rows)

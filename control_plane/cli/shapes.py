@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from control_plane.cli.upkeeping import upkeep_json
 from protos.admin.v1 import admin_pb2
 
 
@@ -40,6 +41,7 @@ def cell_detail_json(cell: admin_pb2.Cell) -> dict[str, Any]:
         "capacity_workspaces": cell.capacity_workspaces,
         "database_bytes": cell.database_bytes,
         "vital_signs": _vital_signs_json(cell.vital_signs) if cell.HasField("vital_signs") else None,
+        "upkeep": upkeep_json(cell),
         "processes": [_process_json(process) for process in cell.processes],
     }
 

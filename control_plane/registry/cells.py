@@ -110,5 +110,6 @@ def _process(row: Row[Any]) -> Process:
         messages_per_s=row.messages_per_s,
         database_bytes=row.database_bytes,
         flags_version=row.flags_version,
+        upkeep=row.upkeep,
         vitals=None if row.interval_s is None else Vitals(*(row._mapping[field.name] for field in fields(Vitals))),
     )

@@ -48,6 +48,8 @@ class Process:
     """None: it does not tell."""
     flags_version: int = 0
     """Of the flags that it obeys."""
+    upkeep: bytes | None = None
+    """`directory.v1.Upkeep`, as it told it last; None: it never did."""
 
     @property
     def healthy(self) -> bool:
@@ -85,6 +87,11 @@ class Cell:
     def vital_signs(self) -> VitalSigns | None:
         """Of the processes heard of in the last 10 s; None when none of them has told."""
         return summed([process.vitals for process in self.processes if process.healthy and process.vitals is not None])
+
+    @property
+    def upkeep(self) -> bytes | None:
+        """As one of its living workers told it last."""
+        return next((process.upkeep for process in self.processes if process.healthy and process.upkeep is not None), None)
 
     @property
     def database_bytes(self) -> int:
@@ -143,6 +150,8 @@ class Heartbeat:
     draining: bool
     vitals: Vitals | None = None
     flags_version: int = 0
+    upkeep: bytes | None = None
+    """None: nothing new."""
 
 
 @dataclass(frozen=True, slots=True)

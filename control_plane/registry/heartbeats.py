@@ -111,6 +111,7 @@ def _load(beat: Heartbeat) -> dict[str, Any]:
         "database_bytes": beat.database_bytes,
         "heartbeat_at": func.clock_timestamp(),
         "flags_version": beat.flags_version,
+        **({} if beat.upkeep is None else {"upkeep": beat.upkeep}),
         **_vitals(beat.vitals),
     }
 

@@ -66,6 +66,7 @@ cell_processes = Table(
     Column("replication_lag_bytes", BigInteger),
     Column("wal_retained_bytes", BigInteger),
     Column("flags_version", BigInteger, nullable=False, server_default="0"),  # of the flags that it obeys
+    Column("upkeep", LargeBinary),  # of its cell's database, as a worker told it last (directory.v1.Upkeep)
 )
 
 workspaces = Table(

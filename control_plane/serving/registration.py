@@ -24,6 +24,7 @@ ROLES = frozenset({"all", "api", "gateway", "worker"})
 _ADDRESS = re.compile(r"[A-Za-z0-9_.\-\[\]:]{1,255}:[0-9]{1,5}")
 _PROCESS = re.compile(r"[\x21-\x7e]{1,200}")
 WORD_CHARACTERS_MAX = 100
+UPKEEP_BYTES_MAX = 16 * 1024
 BIG_MAX = 2**63 - 1
 """What a column holds."""
 
@@ -130,7 +131,14 @@ def _beat(request: directory_pb2.HeartbeatRequest) -> Heartbeat:
         draining=request.draining,
         vitals=_vitals(request.vitals) if request.HasField("vitals") else None,
         flags_version=min(request.flags_version, BIG_MAX),
+        upkeep=_upkeep(request.upkeep) if request.HasField("upkeep") else None,
     )
+
+
+def _upkeep(told: directory_pb2.Upkeep) -> bytes | None:
+    """What is too long to be one is passed over."""
+    encoded = told.SerializeToString()
+    return encoded if len(encoded) <= UPKEEP_BYTES_MAX else None
 
 
 def _vitals(told: directory_pb2.Vitals) -> Vitals:

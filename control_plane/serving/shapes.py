@@ -7,6 +7,7 @@ from control_plane.moves import Drain, Plan, progress
 from control_plane.registry import AuditEntry, Cell, Move, MoveState, Process, RouterSeen, VitalSigns, Workspace
 from control_plane.serving.notices import Notices
 from protos.admin.v1 import admin_pb2
+from protos.directory.v1 import directory_pb2
 
 
 def workspace_shape(row: Workspace, public_url: str, why: str = "", tokens: Mapping[str, str] | None = None) -> admin_pb2.Workspace:
@@ -38,6 +39,7 @@ def cell_shape(cell: Cell, notices: Notices | None = None) -> admin_pb2.Cell:
         database_bytes=cell.database_bytes,
         healthy=cell.healthy,
         vital_signs=_vital_signs(cell.vital_signs),
+        upkeep=None if cell.upkeep is None else directory_pb2.Upkeep.FromString(cell.upkeep),
     )
 
 

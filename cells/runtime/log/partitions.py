@@ -11,6 +11,8 @@ LOG_PARTITIONS: Mapping[str, int] = {"make_log_partitions": 4}
 """Of the log itself: weeks."""
 LOG_READERS = ("cursors",)
 """Tables of the runtime that say how far readers of the log are."""
+TRIMMED_MAX = 2_000
+"""Rows of the log deleted by one statement."""
 UPKEEP_LOCK = "waggle.upkeep"
 DDL_TIMEOUT = "2s"
 """Of one statement of upkeep: making a partition looks through the default one, and those who read that wait."""
@@ -54,12 +56,20 @@ async def retire_partition(database: Database, parent: str, partition: Partition
         return str((await connection.execute(_RETIRE, values)).scalar_one())
 
 
+async def trim_log(database: Database, before_us: int, readers: Sequence[str]) -> int:
+    """Delete a part of what is older and still lies there; how many rows, fewer than `TRIMMED_MAX` when it was the last."""
+    values = {"before": before_us, "readers": list(readers), "rows": TRIMMED_MAX}
+    async with database.upkeep() as connection:
+        return int((await connection.execute(_TRIM, values)).scalar_one())
+
+
 async def drop_retired(database: Database) -> str:
     """Remove one that was taken out; its name, empty where there is none."""
     async with database.upkeep() as connection:
         return str((await connection.execute(select(func.drop_retired_partition()))).scalar_one())
 
 
+_TRIM = text("SELECT trim_log(:before, CAST(:readers AS text[]), :rows)")
 _LOCK = text(f"SELECT pg_try_advisory_xact_lock(hashtext('{UPKEEP_LOCK}'))")
 _BOUND = text(f"SET LOCAL statement_timeout = '{DDL_TIMEOUT}'")
 _PARTITIONS = text("SELECT name, from_us, to_us FROM partitions_of(:parent)")

@@ -13,7 +13,13 @@ depends_on = None
 LOCK_TIMEOUT = "100ms"
 """Also of the functions below."""
 MAKERS = ("make_log_partitions(int)", "make_message_partitions(int)", "make_past_message_partitions(bigint)")
-FUNCTIONS = ("partitions_of(text)", "retire_partition(text, text, bigint, text[])", "drop_retired_partition()")
+FUNCTIONS = (
+    "partitions_of(text)",
+    "log_read_upto(text, text[])",
+    "retire_partition(text, text, bigint, text[])",
+    "trim_log(bigint, text[], int)",
+    "drop_retired_partition()",
+)
 
 
 def upgrade() -> None:
@@ -26,7 +32,7 @@ def upgrade() -> None:
     protect_tenant_table("retentions")
     for maker in MAKERS:
         op.execute(f"ALTER FUNCTION {maker} SET lock_timeout = '{LOCK_TIMEOUT}'")
-    for statement in (PARTITIONS_OF, RETIRE_PARTITION, DROP_RETIRED_PARTITION):
+    for statement in (PARTITIONS_OF, LOG_READ_UPTO, RETIRE_PARTITION, TRIM_LOG, DROP_RETIRED_PARTITION):
         op.execute(statement)
     for function in FUNCTIONS:
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")
@@ -53,6 +59,28 @@ LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
 $$
 """
 
+# How far the slowest reader of a workspace's log has come; the end of time where there is none. Called with the workspace in scope.
+# Marks of moves lie among the cursors and read nothing.
+LOG_READ_UPTO = """
+CREATE FUNCTION log_read_upto(workspace text, readers text[]) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = public, pg_temp AS $$
+DECLARE
+  reader text;
+  slowest bigint;
+  upto bigint := 9223372036854775807;
+BEGIN
+  FOREACH reader IN ARRAY readers LOOP
+    IF reader = 'cursors' THEN
+      SELECT min(c.seq) INTO slowest FROM cursors c WHERE c.workspace_id = workspace AND c.name NOT LIKE 'move:%';
+    ELSE
+      EXECUTE format('SELECT min(r.seq) FROM %I r WHERE r.workspace_id = $1', reader) INTO slowest USING workspace;
+    END IF;
+    upto := least(upto, coalesce(slowest, upto));
+  END LOOP;
+  RETURN upto;
+END $$
+"""
+
 # Takes a partition out, unless somebody needs it; then says who. Rows of messages are needed as long as there are any: retention
 # deletes them one by one, with all that hangs on them. Rows of the log are needed until every reader of their workspace is past them.
 #
@@ -74,8 +102,6 @@ DECLARE
   published text;
   last_seq bigint;
   there bool;
-  reader text;
-  behind bool;
 BEGIN
   IF parent NOT IN ('log', 'messages') THEN
     RAISE EXCEPTION 'not a table with partitions that go: %', parent;
@@ -109,19 +135,46 @@ BEGIN
     IF tenant.state NOT IN ('active', 'suspended') OR strpos(published, quote_literal(tenant.workspace_id)) > 0 THEN
       RETURN format('%s is moving', tenant.workspace_id);
     END IF;
-    FOREACH reader IN ARRAY readers LOOP
-      -- Marks of moves lie among the cursors and read nothing.
-      EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I r WHERE r.workspace_id = $1 AND r.seq < $2'
-        ' AND coalesce(to_jsonb(r) ->> ''name'', '''') NOT LIKE ''move:%%'')', reader)
-        INTO behind USING tenant.workspace_id, last_seq;
-      IF behind THEN
-        RETURN format('a reader of %s is behind it (%s)', tenant.workspace_id, reader);
-      END IF;
-    END LOOP;
+    IF log_read_upto(tenant.workspace_id, readers) < last_seq THEN
+      RETURN format('a reader of %s is behind it', tenant.workspace_id);
+    END IF;
   END LOOP;
   EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, partition);
   EXECUTE format('ALTER TABLE %I RENAME TO %I', partition, 'retired_' || partition);
   RETURN '';
+END $$
+"""
+
+# What is old and lies where nothing can be taken out - in the default partition, or in one that another workspace still needs - goes row
+# by row, a part at a time. Returns how many rows went.
+TRIM_LOG = """
+CREATE FUNCTION trim_log(before_us bigint, readers text[], rows_max int) RETURNS int
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms'
+SET "waggle.workspace_id" = '' SET "waggle.census" = 'on' AS $$
+DECLARE
+  week_us CONSTANT bigint := 7 * 86400 * 1000000::bigint;
+  before CONSTANT bigint := least(before_us, (extract(epoch FROM now()) * 1000000)::bigint - week_us);
+  tenant record;
+  published text;
+  gone int;
+  total int := 0;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(hashtext('waggle.upkeep')) THEN
+    RETURN 0;
+  END IF;
+  SELECT coalesce(string_agg(DISTINCT p.rowfilter, ' '), '') INTO published FROM pg_publication_tables p;
+  FOR tenant IN SELECT t.workspace_id FROM tenancy t WHERE t.state IN ('active', 'suspended')
+    AND strpos(published, quote_literal(t.workspace_id)) = 0 LOOP
+    PERFORM set_config('waggle.workspace_id', tenant.workspace_id, true);
+    DELETE FROM log l WHERE l.workspace_id = tenant.workspace_id AND l.ts_us < before AND l.seq IN (
+      SELECT o.seq FROM log o WHERE o.workspace_id = tenant.workspace_id AND o.ts_us < before
+      AND o.seq <= log_read_upto(tenant.workspace_id, readers) ORDER BY o.seq LIMIT rows_max - total
+    );
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    total := total + gone;
+    EXIT WHEN total >= rows_max;
+  END LOOP;
+  RETURN total;
 END $$
 """
 

@@ -1,4 +1,5 @@
-"""Flags: what is switched off, for whom, by whom and why; and which version of them each process of a cell obeys."""
+"""Flags: what is switched off, for whom, by whom and why. Of each process of a cell, which version of them it obeys, and what it tells
+of its database."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,9 +28,11 @@ def upgrade() -> None:
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON flags TO {APP_ROLE}")
     op.add_column("directory", sa.Column("flags_version", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("cell_processes", sa.Column("flags_version", sa.BigInteger, nullable=False, server_default="0"))
+    op.add_column("cell_processes", sa.Column("upkeep", sa.LargeBinary))
 
 
 def downgrade() -> None:
+    op.drop_column("cell_processes", "upkeep")
     op.drop_column("cell_processes", "flags_version")
     op.drop_column("directory", "flags_version")
     op.drop_table("flags")
