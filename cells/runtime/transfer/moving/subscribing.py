@@ -28,15 +28,19 @@ async def make_slot(source: str, slot: str) -> None:
 
 
 async def _oldest(source: str) -> str:
-    longest = (
-        "SELECT pid, application_name, extract(epoch FROM now() - xact_start)::int AS age_s FROM pg_stat_activity"
-        " WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1"
+    """By who holds a transaction's lock, which every role may see; how old it is and whose may be hidden from this one."""
+    writing = (
+        "SELECT l.pid, a.application_name, extract(epoch FROM now() - a.xact_start)::int AS age_s"
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted AND l.pid <> pg_backend_pid()"
+        " ORDER BY a.xact_start NULLS LAST, l.pid LIMIT 1"
     )
     async with reading(source) as connection:
-        row = await connection.fetchrow(longest)
-    return (
-        f"pid {row['pid']} ({row['application_name'] or 'unnamed'}, open for {row['age_s']} s)" if row else "a transaction that has ended"
-    )
+        row = await connection.fetchrow(writing)
+    if row is None:
+        return "a transaction that has ended"
+    age = "" if row["age_s"] is None else f", open for {row['age_s']} s"
+    return f"pid {row['pid']} ({row['application_name'] or 'unnamed'}{age})"
 
 
 async def is_kept(reader: Owner, slot: str) -> bool:
