@@ -15,7 +15,7 @@ from tests.harness.builds import copied
 ROOT = Path(__file__).parents[2]
 VERSIONS = "migrations/cell/versions"
 CODE = ("chassis", "cells", "router", "control_plane", "migrations", "protos", "tests", "pyproject.toml")
-RUN_S_MAX = 300.0
+RUN_S_MAX = 200.0
 
 
 class NoHistory(Exception):

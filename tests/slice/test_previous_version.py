@@ -13,8 +13,8 @@ from tests.harness.previous import NoHistory, Previous, previous_version, run_te
 pytestmark = pytest.mark.lasts(400)
 
 MESSAGES = "tests/slice/test_chat_messages.py"
-CHOSEN = (MESSAGES, "tests/slice/test_chat_unread.py", "tests/slice/test_fence.py")
-"""They write and read what most requests do."""
+CHOSEN = (MESSAGES, "tests/slice/test_fence.py", "tests/slice/test_chat_wire.py")
+"""They write and read what most requests do, and are quick."""
 LONG = (f"{MESSAGES}::test_pages_are_a_list_s", f"{MESSAGES}::test_counts_are_right_under_100_togglers")
 """Of them, those that take longest and see no other table."""
 BREAKING = "ALTER TABLE messages RENAME COLUMN text TO body"
