@@ -10,7 +10,7 @@ NODE_CLIENT := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/
 # A real OpenSearch node for tests, from Maven artifacts; without Java, Maven or the artifacts those tests are skipped.
 OPENSEARCH_NODE := $(if $(and $(shell command -v java 2>/dev/null),$(shell command -v mvn 2>/dev/null)),tests/opensearch/target/jars/.complete)
 # What moves are held to; each runs alone, too: python -m bench NAME
-MOVE_SUITES := moves small-moves rollbacks routes
+MOVE_SUITES := moves small-moves rollbacks copying neighbours routes
 PROTOS := $(wildcard protos/*/v1/*.proto)
 # Tests wait more than they work: two processes share them, a file to one of them. What both showed is judged last.
 TESTERS ?= 2

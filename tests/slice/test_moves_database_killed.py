@@ -7,17 +7,28 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from control_plane.moves.rules import TABLE
 from control_plane.provision.cluster_settings import ClusterSettings
 from control_plane.provision.postgres import Postgres
 from control_plane.provision.processes import free_port
-from control_plane.registry import MoveState
+from control_plane.registry import MoveState, MoveStep
 from tests.harness import faults
 from tests.harness.databases import FreshDatabase, copy_of, drop, in_own_loop, migrated_template
 from tests.harness.fleet import Fleet, a_fleet, controlled
 
 pytestmark = [pytest.mark.anyio]
 
-POINTS = ("copy.before", "copy.after", "catch_up.before", "sealed", "open.before", "purge.before")
+
+def points() -> Iterator[str]:
+    """One in every step on the way from the order to the end, so that a new step is struck, too."""
+    step: MoveStep | MoveState = MoveStep.PREPARE
+    while isinstance(step, MoveStep):
+        if step is not MoveStep.WINDOW:  # nothing is done in it
+            yield "sealed" if step is MoveStep.FREEZE else f"{step}.before"
+        step = TABLE[step].then
+
+
+POINTS = tuple(points())
 Clusters = tuple[Postgres, Postgres]
 
 
