@@ -40,6 +40,8 @@ class LoadBook:
     _told: dict[WorkspaceId, _Told] = field(default_factory=dict)
     _sized: dict[WorkspaceId, tuple[int, int]] = field(default_factory=dict)
     """(seq, bytes) when last sized."""
+    _sums: tuple[int, int] = (0, 0)
+    """Of those."""
 
     def news(self, standings: Mapping[WorkspaceId, Standing], now_s: float, interval_s: float) -> list[directory_pb2.WorkspaceLoad]:
         """At most a page; those that are told first come first again when nobody has heard it (see `heard`)."""
@@ -59,11 +61,11 @@ class LoadBook:
             told = self._told[workspace_id] = _Told()
         grown = now.seq is not None and _is_news(told, now.seq, now_s, interval_s)
         connected = _differs(told.connections, now.connections) or (now.connections > 0 and now_s - told.at_s > AGAIN_S)
-        size = self._bytes(workspace_id, now.seq)
-        resized = workspace_id in self._sized and abs(size - told.bytes) > SIZE_SHARE * told.bytes
+        is_sized = now.seq is not None and workspace_id in self._sized
+        resized = is_sized and abs(self._bytes(workspace_id, now.seq) - told.bytes) > SIZE_SHARE * told.bytes
         if not grown and not connected and not resized:
             return None
-        seq, bytes_ = (now.seq, size or None) if grown or resized else (None, None)
+        seq, bytes_ = (now.seq, self._bytes(workspace_id, now.seq) or None) if grown or resized else (None, None)
         connections = now.connections if now.connections != told.connections or connected else None
         return directory_pb2.WorkspaceLoad(workspace_id=workspace_id, seq=seq, bytes=bytes_, connections=connections)
 
@@ -80,7 +82,7 @@ class LoadBook:
         """Of workspaces that are here no more, once that is told."""
         for gone in [known for known, told in self._told.items() if known not in standings and not told.connections]:
             del self._told[gone]
-            self._sized.pop(gone, None)
+            self._forget_size(gone)
 
     # sizes
 
@@ -91,15 +93,21 @@ class LoadBook:
         return most if by >= max(GROWN_MIN, GROWN_SHARE * self._sized.get(most, (0, 0))[0]) else None
 
     def size(self, workspace_id: WorkspaceId, seq: int, bytes_: int) -> None:
+        self._forget_size(workspace_id)
         self._sized[workspace_id] = seq, bytes_
+        self._sums = self._sums[0] + seq, self._sums[1] + bytes_
+
+    def _forget_size(self, workspace_id: WorkspaceId) -> None:
+        seq, bytes_ = self._sized.pop(workspace_id, (0, 0))
+        self._sums = self._sums[0] - seq, self._sums[1] - bytes_
 
     def _bytes(self, workspace_id: WorkspaceId, seq: int | None) -> int:
         """As sized and grown since; for one that never was, as much for an event as the others have. 0: not known."""
         sized_seq, size = self._sized.get(workspace_id, (0, 0))
         if sized_seq:
             return round(size * max(seq or 0, sized_seq) / sized_seq)
-        events = sum(each for each, _ in self._sized.values())
-        return round(sum(each for _, each in self._sized.values()) / events * (seq or 0)) if events else 0
+        events, total = self._sums
+        return round(total / events * (seq or 0)) if events else 0
 
 
 def _is_news(told: _Told, seq: int, now_s: float, interval_s: float) -> bool:

@@ -77,3 +77,4 @@ def test_who_grew_most_is_sized_first_and_others_are_guessed_from_it() -> None:
     assert told(book, standings, 1)[DOCS].bytes == 80_000, "the guess was far from it"
     assert book.to_size({ACME: Standing(5_100, 0), DOCS: Standing(1_050, 0)}) is None, "neither grew by enough"
     assert told(book, {ACME: Standing(10_000, 0), DOCS: Standing(1_000, 0)}, 30)[ACME].bytes == 10_000_000
+    assert told(book, {ACME: Standing(10_050, 0), DOCS: Standing(1_000, 0)}, 60) == {}, "and is not told again"
