@@ -3,6 +3,8 @@
 import pytest
 
 from chassis.errors import SettingsError
+from chassis.rpc import Tls
+from chassis.settings import settings_of
 from control_plane.provision.given_settings import given, merged
 
 SHELL = {
@@ -31,3 +33,8 @@ def test_each_plane_gets_its_own() -> None:
 def test_what_the_platform_decides_cannot_be_given() -> None:
     with pytest.raises(SettingsError, match=r"^WAGGLE_ROUTER_LISTEN is decided by waggle up"):
         merged({"WAGGLE_ROUTER_LISTEN": "127.0.0.1:2"}, "WAGGLE_ROUTER_", {"WAGGLE_ROUTER_LISTEN": "127.0.0.1:1"})
+
+
+def test_all_that_is_to_be_known_of_tls_reaches_every_process() -> None:
+    said = {about.variable: "x" for about in settings_of(Tls)}
+    assert len(said) == 4 and given(said) == said
