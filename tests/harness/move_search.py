@@ -87,6 +87,8 @@ class Broken(AssertionError):
 @dataclass
 class Search:
     bounds: Bounds
+    start: State | None = None
+    """None: a move that is about to begin."""
     states: dict[State, int] = field(default_factory=dict)
     came_from: list[tuple[int, str]] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
@@ -98,7 +100,7 @@ class Search:
     def run(self) -> None:
         """Raises Broken with the shortest way to a state that breaks a promise."""
         play.cache_clear()
-        waiting = deque([self._meet(first(self.bounds), -1, "begin")])
+        waiting = deque([self._meet(self.start or first(self.bounds), -1, "begin")])
         found = list(self.states)
         while waiting:
             number = waiting.popleft()
@@ -156,6 +158,22 @@ ENDED = (MoveState.DONE, MoveState.UNDONE, MoveState.ROLLED_BACK)
 def first(bounds: Bounds) -> State:
     row = Row(MoveStep.PREPARE, MoveState.RUNNING, 1, (("window_s", 0),), SOURCE, EPOCH)
     return State(move_world.beginning(), row, (None, None), (), bounds.faults, bounds.writes, bounds.orders)
+
+
+def undone_with_orders_late(bounds: Bounds, *verbs: str) -> State:
+    """The move has ended where it began, and these orders of it are on their way to the source still."""
+    state = first(bounds)
+    drop = Said(SOURCE, "Drop", transfer_pb2.DropRequest().SerializeToString())
+    row = state.row._replace(step=MoveStep.UNDO_PURGE, state=MoveState.UNDONE)
+    late = tuple(Said(SOURCE, verb, ORDERED_LATE[verb].SerializeToString(deterministic=True)) for verb in verbs)
+    return state._replace(world=_done(state.world, drop)[0], row=row, late=late)
+
+
+ORDERED_LATE = {
+    "Publish": transfer_pb2.PublishRequest(),
+    "Mark": transfer_pb2.MarkRequest(number=3_000),
+    "Seal": transfer_pb2.SealRequest(epoch=EPOCH, number=4_000),
+}
 
 
 def broken_promises(before: State, state: State) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from cells.runtime.tenancy import Tenancy, TenancyState
 from cells.runtime.transfer import transitions
+from cells.runtime.transfer.ownership import CLOSED
 from chassis.errors import WaggleError
 from chassis.identity import WorkspaceId
 from protos.cell.v1 import cell_pb2, transfer_pb2
@@ -172,13 +173,15 @@ def retire(world: World, place: int, request: Any) -> tuple[Cell, Any]:
 
 
 def drop(world: World, place: int, request: Any) -> tuple[Cell, Any]:
-    return world.cells[place]._replace(follows=None, published=False, mark=0), transfer_pb2.DropReply()
+    cell = world.cells[place]
+    at_home = cell.row is not None and cell.row.state in (TenancyState.ACTIVE, TenancyState.FROZEN, TenancyState.SUSPENDED)
+    return cell._replace(follows=None, published=False, mark=CLOSED if at_home else 0), transfer_pb2.DropReply()
 
 
 def purge(world: World, place: int, request: Any) -> tuple[Cell, Any]:
     cell = world.cells[place]
     _require_away(cell)
-    cell = cell._replace(data=())
+    cell = cell._replace(data=(), mark=0)
     if request.forget and cell.row is not None and cell.row.state is TenancyState.INCOMING:
         cell = cell._replace(row=cell.row._replace(state=TenancyState.MOVED) if cell.row.moved_to else None)
     return cell, transfer_pb2.PurgeReply(done=True)
@@ -189,7 +192,7 @@ def leftovers(world: World, place: int, request: Any) -> tuple[Cell, Any]:
 
 
 def left_in(cell: Cell) -> list[str]:
-    found = (("publication", cell.published), ("subscription", cell.follows is not None), ("mark", bool(cell.mark)))
+    found = (("publication", cell.published), ("subscription", cell.follows is not None), ("mark", 0 < cell.mark < CLOSED))
     return [f"{name} {MOVE_ID}" for name, there in found if there]
 
 

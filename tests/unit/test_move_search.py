@@ -7,7 +7,7 @@ import pytest
 
 from control_plane.moves import steps
 from protos.cell.v1 import transfer_pb2
-from tests.harness.move_search import Bounds, Broken, Search
+from tests.harness.move_search import Bounds, Broken, Search, undone_with_orders_late
 
 STATES_MIN = 100_000
 
@@ -28,6 +28,15 @@ def test_every_state_keeps_the_promises_and_leads_to_an_end(bounds: Bounds, stat
     assert len(search.states) >= states_min
     stuck = search.stuck()
     assert not stuck, search.way_to(stuck[0])
+
+
+def test_orders_that_come_after_the_end_of_a_move_freeze_nobody() -> None:
+    """Three of them once did together: three faults are more than a whole search can hold, so it begins where they have been made."""
+    bounds = Bounds(faults=0, writes=1, orders=0)
+    search = Search(bounds, undone_with_orders_late(bounds, "Publish", "Mark", "Seal"))
+    search.run()
+    assert search.whole
+    assert not search.stuck()
 
 
 def test_the_search_sees_a_switch_that_does_not_wait_for_the_mark(monkeypatch: pytest.MonkeyPatch) -> None:

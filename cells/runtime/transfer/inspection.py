@@ -71,7 +71,8 @@ class Inspector:
 
     async def _cursors(self, workspace_id: WorkspaceId) -> tuple[tuple[str, int], ...]:
         async with self._database.reading(TenantScope(workspace_id, 0)) as connection:
-            mine = select(cursors.c.name, cursors.c.seq).where(cursors.c.workspace_id == workspace_id).order_by(cursors.c.name)
+            readers = (cursors.c.workspace_id == workspace_id) & ~cursors.c.name.startswith("move:")  # those are marks of moves
+            mine = select(cursors.c.name, cursors.c.seq).where(readers).order_by(cursors.c.name)
             return tuple((row.name, row.seq) for row in await connection.execute(mine))
 
 

@@ -17,6 +17,8 @@ from chassis.identity import WorkspaceId
 
 TENANCY_TOPIC = "tenancy"
 SECRET_BYTES = 32
+CLOSED = 1 << 62
+"""A mark of a move that is over: higher than any order's number, and a mark never falls."""
 _PUBLISHED = text("SELECT 1 FROM pg_publication WHERE pubname = :name")
 _OTHERS = text("SELECT pubname FROM pg_publication_tables WHERE pubname <> :name AND strpos(rowfilter, :filter) > 0 LIMIT 1")
 
@@ -72,15 +74,15 @@ class Ownership:
         """Freeze, and write the mark in the same transaction: whoever has seen it has all that was ever committed at this epoch.
 
         An order that comes late would freeze for ever, so it is refused without the publication `stream` or an earlier mark (the move
-        has let go; what a late order publishes again has no mark), and where a mark with a higher number was written (the seal was
-        taken back meanwhile).
+        has let go; what a late order publishes again has no mark, or a closed one), and where a mark with a higher number was written
+        (the seal was taken back meanwhile).
         """
 
         async def also(connection: AsyncConnection) -> None:
             if not await _published(connection, stream):
                 raise StreamGone(f"{stream} publishes nothing here any more: workspace {workspace_id} is not frozen for it")
             marked = await _mark_again(connection, workspace_id, mark, number)
-            if marked is None:
+            if marked is None or marked >= CLOSED:
                 raise StreamGone(f"the move of {stream} has let go: workspace {workspace_id} is not frozen for it")
             if marked > number:
                 raise StreamGone(f"an order to freeze workspace {workspace_id} came after it was taken back")

@@ -10,6 +10,7 @@ from cells.runtime.tenancy import NotMine, Tenancy
 from cells.runtime.transfer.moving.bookmarks import forget_bookmark, read_bookmark
 from cells.runtime.transfer.moving.copying import Copying, copy_workspace
 from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.marks import close_marks
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
 from cells.runtime.transfer.moving.obstacles import obstacles
 from cells.runtime.transfer.moving.owner import OwnerDatabase
@@ -17,7 +18,7 @@ from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
 from cells.runtime.transfer.moving.subscribing import is_following, make_slot, subscribe, unsubscribe
-from cells.runtime.transfer.ownership import Ownership
+from cells.runtime.transfer.ownership import CLOSED, Ownership
 from chassis.identity import WorkspaceId
 
 COPIES_MAX = 4
@@ -33,7 +34,7 @@ UNION ALL SELECT 'subscription ' || subname FROM pg_subscription s JOIN pg_datab
   WHERE subname LIKE $1 AND d.datname = current_database()
 UNION ALL SELECT 'slot ' || slot_name FROM pg_replication_slots WHERE slot_name LIKE $1 AND database = current_database()
 UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE $1 || replace(current_database(), '-', '_')
-UNION ALL SELECT 'mark ' || name FROM cursors WHERE name LIKE 'move:%'
+UNION ALL SELECT 'mark ' || name FROM cursors WHERE name LIKE 'move:%' AND seq < $2
 UNION ALL SELECT 'bookmark ' || move_id FROM copies
 ORDER BY 1
 """
@@ -119,8 +120,7 @@ class Moves:
         await unsubscribe(self.database, move_id)
         await unpublish(self.database, move_id)
         async with self.database.connected(workspace_id) as connection:
-            marks = "DELETE FROM cursors WHERE workspace_id = $1 AND starts_with(name, $2)"
-            await connection.execute(marks, workspace_id, mark_of(move_id))
+            await close_marks(connection, workspace_id, mark_of(move_id))
             await forget_bookmark(connection, move_id)
 
     async def purge(self, workspace_id: WorkspaceId, *, forget: bool) -> tuple[bool, int]:
@@ -137,7 +137,7 @@ class Moves:
 
     async def leftovers(self) -> list[str]:
         async with self.database.connected() as connection:
-            return [row[0] for row in await connection.fetch(_LEFT, f"{PREFIX}%")]
+            return [row[0] for row in await connection.fetch(_LEFT, f"{PREFIX}%", CLOSED)]
 
     async def survey(self, workspace_id: WorkspaceId) -> tuple[int, int, list[str], str, str]:
         """(rows, bytes, blockers, schema revision, state of the tenancy row). Leaves nothing behind."""

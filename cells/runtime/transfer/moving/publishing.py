@@ -4,6 +4,7 @@ The row filter stands on `workspace_id`, which is in every primary key: on a col
 every other workspace's UPDATE fail. TRUNCATE passes filters by, so it is never published.
 """
 
+import asyncpg
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.names import slot_of, stream_of
@@ -12,6 +13,7 @@ from cells.runtime.transfer.moving.travelling import quoted
 from chassis.identity import WorkspaceId
 
 SLOT_GONE_S_MAX = 5.0
+SLOT_TRIES_MAX = 3
 
 
 async def publish(database: OwnerDatabase, tables: tuple[Table, ...], move_id: str, workspace_id: WorkspaceId) -> str:
@@ -50,10 +52,24 @@ async def unpublish(database: OwnerDatabase, move_id: str) -> None:
 
 
 async def _drop_slot(connection: Owner, slot: str) -> None:
-    """An orphan would keep WAL for ever. Its reader is told to go, and given a moment; otherwise the verb is said again."""
-    held = "SELECT slot_name, active_pid, temporary FROM pg_replication_slots WHERE slot_name = $1 OR starts_with(slot_name, $1 || '_p')"
-    for row in await connection.fetch(held, slot):
-        if row["active_pid"] is not None:
-            await connection.fetchval("SELECT pg_terminate_backend($1, $2)", row["active_pid"], int(SLOT_GONE_S_MAX * 1000))
-        if not row["temporary"]:  # one that was goes with its connection
-            await connection.execute("SELECT pg_drop_replication_slot($1)", row["slot_name"])
+    """An orphan would keep WAL for ever. Its readers are told to go, again where one comes back at once; otherwise the verb is said again.
+
+    Temporary ones, of proofs, go with their connections.
+    """
+    held = (
+        "SELECT active_pid, temporary FROM pg_replication_slots WHERE slot_name = $1 OR temporary AND starts_with(slot_name, $1 || '_p_')"
+    )
+    for left in reversed(range(SLOT_TRIES_MAX)):
+        found = await connection.fetch(held, slot)
+        for row in found:
+            if row["active_pid"] is not None:
+                await connection.fetchval("SELECT pg_terminate_backend($1, $2)", row["active_pid"], int(SLOT_GONE_S_MAX * 1000))
+        if all(row["temporary"] for row in found):
+            return
+        try:
+            await connection.execute("SELECT pg_drop_replication_slot($1)", slot)
+        except asyncpg.ObjectInUseError:
+            if not left:
+                raise
+        else:
+            return
