@@ -91,6 +91,8 @@ async def test_rights_that_suffice_for_a_namespace_that_is_there(world: World, a
         "roleRef": {"kind": "ClusterRole", "name": "admin", "apiGroup": group},
         "subjects": [{"kind": "User", "name": "tester", "apiGroup": group}],
     }
+    line = await refused(world, ObjectRefused, {"namespace": {"create": False}})
+    assert line == f"there is no namespace {world.namespace}; make it, or let the values say namespace.create: true"
     give(world.cluster, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": world.namespace}})
     give(world.cluster, binding)
     tester = connect(api_server.kubeconfig("tester"))
@@ -108,6 +110,7 @@ def give(cluster: Cluster, document: dict[str, object]) -> None:
 async def test_a_quota_that_leaves_no_room(world: World) -> None:
     line = await refused(world, QuotaExceeded, {"quota": {"pods": "1"}, "replicas": 1})
     assert line.startswith("Job migrate: ") and "exceeded quota: cell, requested: pods=1, used: pods=1, limited: pods=1" in line
+    world.patience = Patience(limit_s=60.0, grace_s=30.0, poll_s=0.05)  # the Job's next try comes when its controller pleases
     await world.provisioner().apply(world.spec, {"quota": {"pods": "9"}})
 
 
@@ -124,8 +127,8 @@ async def test_an_image_that_cannot_be_pulled(world: World) -> None:
 
 async def test_pods_that_nobody_takes(world: World) -> None:
     world.kubelet.verdicts[world.namespace] = untouched
-    world.patience = Patience(limit_s=0.5, grace_s=9.0, poll_s=0.05)
-    assert await refused(world, NotReady) == "not ready within 0 s: StatefulSet postgres: 0 of 1 pods ready"
+    world.patience = Patience(limit_s=2.0, grace_s=9.0, poll_s=0.05)
+    assert (await refused(world, NotReady)).startswith("not ready within 2 s: StatefulSet postgres: ")
 
 
 async def test_a_store_whose_operator_is_missing(world: World) -> None:

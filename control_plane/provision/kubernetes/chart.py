@@ -28,11 +28,14 @@ class Chart:
 
     def render(self, cell: str, namespace: str, values: Values) -> tuple[Manifest, ...]:
         """Raises NoHelm, and ChartRefused with helm's own words: bad values are told by the chart's schema."""
+        return parse(self.text(cell, namespace, values), cell, namespace)
+
+    def text(self, cell: str, namespace: str, values: Values) -> str:
+        """As `helm template` writes it."""
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             yaml.safe_dump(values, file)
             file.flush()
-            arguments = ["template", cell, str(self.folder), "--namespace", namespace, "--values", file.name]
-            return parse(self._run(arguments), cell, namespace)
+            return self._run(["template", cell, str(self.folder), "--namespace", namespace, "--values", file.name])
 
     def version(self) -> str:
         """As Chart.yaml has it, `name-version`."""

@@ -80,7 +80,7 @@ class KubernetesProvisioner:
     async def migrate(self, name: CellName, version: str, limits: MigrationLimits) -> str:  # noqa: ARG002 - the chart's own count
         """Stores and migrations of `version`; the processes stay. Returns nothing that can be known here. Raises MigrationHalted."""
         known = await asyncio.to_thread(self._require, name)
-        wish = await asyncio.to_thread(self._wish, CellSpec(name), known.values, version)
+        wish = await asyncio.to_thread(self._wish, CellSpec(name, known.region), known.values, version)
         try:
             await self._reach(wish, Stage.RUNS)
         except NotReady as error:

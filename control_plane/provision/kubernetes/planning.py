@@ -7,6 +7,7 @@ from typing import Any
 
 from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.difference import Change, changes
+from control_plane.provision.kubernetes.errors import ObjectRefused
 from control_plane.provision.kubernetes.manifests import CELL_LABEL, DIGEST, Manifest, Ref
 from control_plane.provision.kubernetes.record import Record
 
@@ -57,6 +58,8 @@ def plan(cluster: Cluster, namespace: str, manifests: Sequence[Manifest], record
     """Raises what applying would raise. In a namespace that is not there yet nothing can be tried: all of it is to be created."""
     require_kinds(cluster, manifests)
     if not cluster.get(Ref("v1", "Namespace", "", namespace)):
+        if not any(one.ref.kind == "Namespace" for one in manifests):
+            raise ObjectRefused(f"there is no namespace {namespace}; make it, or let the values say namespace.create: true")
         return tuple(Planned(one.ref, Action.CREATE) for one in manifests)
     removed = (Planned(ref, Action.REMOVE) for ref in superfluous(cluster, namespace, manifests, record))
     return (*(planned(cluster, one) for one in manifests), *removed)

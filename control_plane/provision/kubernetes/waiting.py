@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from control_plane.provision.kubernetes.cluster import Cluster
-from control_plane.provision.kubernetes.errors import NotReady, line_of
+from control_plane.provision.kubernetes.errors import NoCluster, NotReady, line_of
 from control_plane.provision.kubernetes.manifests import Document, Manifest, Ref
 from control_plane.provision.kubernetes.readiness import Phase, Standing, standing
+
+MISSES_MAX = 8
 
 Tell = Callable[[Sequence[Standing]], None]
 """Called with each object's state whenever one changed."""
@@ -47,7 +49,7 @@ class Waiting:
     async def ready(self, manifests: Sequence[Manifest]) -> None:
         """Raises the error of what failed or stayed stuck, NotReady at the limit."""
         while True:
-            now = await asyncio.to_thread(lambda: [self._standing(one.ref) for one in manifests])
+            now = await asyncio.to_thread(lambda: self._look(manifests))
             self._show(tuple(now))
             if all(one.phase is Phase.READY for one in now):
                 return
@@ -61,6 +63,17 @@ class Waiting:
             if self._over():
                 raise NotReady(f"{', '.join(map(str, found[:5]))} did not go within {self.patience.limit_s:.0f} s")
             await asyncio.sleep(self.patience.poll_s)
+
+    def _look(self, manifests: Sequence[Manifest]) -> list[Standing]:
+        """An API server that restarts meanwhile is waited for; NoCluster is raised at the last of MISSES_MAX looks in a row."""
+        for miss in range(1, MISSES_MAX):
+            try:
+                return [self._standing(one.ref) for one in manifests]
+            except NoCluster:
+                if self._over():
+                    raise
+                time.sleep(self.patience.poll_s * miss)
+        return [self._standing(one.ref) for one in manifests]
 
     def _show(self, now: tuple[Standing, ...]) -> None:
         if now != self._told:
