@@ -9,7 +9,10 @@ import asyncpg
 from bench.report import Report, quantile
 from bench.setting import Setting
 from cells.app.load_book import LoadBook, Standing
-from chassis.identity import ProcessId, WorkspaceId
+from cells.chat.domain.catalogue import chat_tables
+from cells.runtime.tenancy import TenantScope, estimate_bytes, open_database
+from cells.runtime.transfer import travelling
+from chassis.identity import ProcessId, WorkspaceId, make_workspace_id
 from control_plane.rebalance.gathering import gather
 from control_plane.rebalance.planning import Census, draft
 from control_plane.rebalance.policy import Capacities, Policy
@@ -51,6 +54,7 @@ _GONE = (
 
 async def measure(setting: Setting, report: Report) -> None:
     _cell(report)
+    await _sizing(setting, report)
     url = Databases(setting.platform.home).url("control-plane")
     connection = await asyncpg.connect(url)
     try:
@@ -72,6 +76,8 @@ async def measure(setting: Setting, report: Report) -> None:
 def _cell(report: Report) -> None:
     """CPU of a cell's process for a round of reports with nothing new, and with one workspace in ten."""
     book, standings = LoadBook(), {WorkspaceId(f"T{number:08}"): Standing(number, 1) for number in range(IN_A_CELL)}
+    for number in range(1, IN_A_CELL, 50):
+        book.size(WorkspaceId(f"T{number:08}"), number, 100 * number)
     while page := book.news(standings, 0.0, 30):
         book.heard(page, 0.0)
     idle = [_cpu_ms(lambda: book.news(standings, 1.0, 30)) for _ in range(20)]
@@ -87,6 +93,18 @@ def _cpu_ms(work: object) -> float:
     assert callable(work)
     work()
     return 1000 * (time.process_time() - began_s)
+
+
+async def _sizing(setting: Setting, report: Report) -> None:
+    """One workspace; a worker does it every 10 s at most."""
+    names = [table.name for table in travelling(chat_tables())]
+    scope, took_ms = TenantScope(make_workspace_id(), 1), []
+    async with open_database(Databases(setting.platform.home).url("cell-1")) as database:
+        for _ in range(20):
+            began_s = time.perf_counter()
+            await estimate_bytes(database, scope, names)
+            took_ms.append(1000 * (time.perf_counter() - began_s))
+    report.add("estimating a workspace's bytes", quantile(took_ms, 0.5), "ms", detail=f"{len(names)} tables, none of them read")
 
 
 async def _reports(registry: Registry, connection: "asyncpg.Connection[asyncpg.Record]", report: Report) -> None:

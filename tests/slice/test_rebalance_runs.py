@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from chassis.identity import ProcessId
 from control_plane.moves import MoveRefused
-from control_plane.rebalance import Order, Rebalancer, RebalanceRefused, Runner
-from control_plane.registry import Conflict, Move, Run, RunState, StepState, Vitals
+from control_plane.rebalance import Capacities, Order, Rebalancer, RebalanceRefused, Runner
+from control_plane.registry import Conflict, LoadReport, Move, Run, RunState, StepState, Vitals
 from tests.harness.clock import ManualClock
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
 from tests.harness.fleet import Fleet, a_fleet, controlled
+from tests.harness.workspaces import execute
 
 pytestmark = pytest.mark.anyio
 
@@ -189,6 +191,20 @@ async def test_what_changed_since_the_plan_is_left_out_with_a_reason(stage: Stag
     assert [step.state for step in found] == [StepState.SKIPPED, StepState.SKIPPED, StepState.DONE, StepState.DONE]
     assert found[0].problem in ("lives in cell-b by now", "is being moved already")
     assert found[1].problem == "is pinned to cell-a"
+
+
+async def test_a_hot_workspace_goes_to_the_empty_dedicated_cell_and_is_pinned_there(stage: Stage, control_database: FreshDatabase) -> None:
+    registry = stage.fleet.registry
+    await execute(control_database.owner_url, "UPDATE cells SET dedicated = true WHERE name = 'cell-b'")
+    hot = (await registry.workspaces.require("acme-3")).id
+    for seq in (1, 1_000):
+        await registry.loads.record("cell-a", ProcessId("cell-a-1"), [LoadReport(hot, seq=seq)])
+    run = await replace(stage.rebalancer, capacities=Capacities(events_per_s=5)).apply(Order(window_s=0))
+    assert (await stage.ended(run)).counts == {StepState.DONE: 1}
+    found = await registry.workspaces.require("acme-3")
+    assert (found.cell, dict(found.pins)) == ("cell-b", {"cell": "cell-b"})
+    await registry.workspaces.unpin(hot, "cell-a")
+    assert (await registry.workspaces.require("acme-3")).pins, "a pin to another cell is somebody else's"
 
 
 async def test_moves_that_are_undone_stop_a_run_and_refused_ones_wait(stage: Stage) -> None:
