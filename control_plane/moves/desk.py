@@ -31,6 +31,8 @@ class Plan:
     bytes: int
     blockers: tuple[str, ...]
     prediction: Prediction = field(default_factory=Prediction)
+    under_way: str = ""
+    """Of the blockers: the move that has the workspace."""
 
     @property
     def duration_s(self) -> float:
@@ -51,9 +53,10 @@ class Desk:
         """Raises WorkspaceUnknown, CellUnknown; leaves no object behind."""
         workspace = await self.registry.workspaces.require(reference)
         giver, taker = await self.registry.cells.require(workspace.cell), await self.registry.cells.require(target)
-        blockers = [*_blockers(workspace, taker)]
+        under_way = _under_way(workspace, await self.registry.moves.latest_of(workspace.id))
+        blockers = [*filter(None, [under_way]), *_blockers(workspace, taker)]
         if giver.name == taker.name:
-            return Plan(workspace, target, 0, 0, tuple(blockers))
+            return Plan(workspace, target, 0, 0, tuple(blockers), under_way=under_way)
         (here, wrong), (there, amiss) = await asyncio.gather(self._survey(giver, workspace), self._survey(taker, workspace))
         blockers += [*wrong, *amiss]
         if here and there and here.schema_revision != there.schema_revision:
@@ -61,7 +64,7 @@ class Desk:
         if there and there.state not in ("", "moved", "incoming"):
             blockers.append(f"{taker.name} already has the workspace, {there.state}")
         prediction = predict(await self.registry.moves.list(limit=HISTORY_MAX))
-        return Plan(workspace, target, here.rows if here else 0, here.bytes if here else 0, tuple(blockers), prediction)
+        return Plan(workspace, target, here.rows if here else 0, here.bytes if here else 0, tuple(blockers), prediction, under_way)
 
     async def _survey(self, cell: Cell, workspace: Workspace) -> tuple[transfer_pb2.SurveyReply | None, list[str]]:
         request = transfer_pb2.SurveyRequest(workspace_id=workspace.id)
@@ -74,6 +77,8 @@ class Desk:
     async def start(self, reference: str, target: str, window_s: float | None) -> Move:
         """Raises MoveRefused with all blockers, Conflict where the workspace is being moved already."""
         plan = await self.plan(reference, target)
+        if plan.under_way:
+            raise Conflict(plan.under_way)
         if plan.blockers:
             raise MoveRefused("; ".join(plan.blockers))
         facts: dict[str, Any] = {"window_s": WINDOW_S_DEFAULT if window_s is None else window_s, "rows_planned": plan.rows}
@@ -137,6 +142,17 @@ def _finish(move: Move) -> Ordered:
 
 ORDERS: Mapping[str, Callable[[Move], Ordered]] = {"abort": _abort, "rollback": _rollback, "finish": _finish}
 """What an administrator may say of a move: each raises MoveRefused, or says what is to be stored. Pure."""
+
+
+def _under_way(workspace: Workspace, latest: Move | None) -> str:
+    """Empty: no move has the workspace."""
+    if latest is None or latest.ended:
+        return ""
+    if latest.state is MoveState.WINDOW:
+        return f"workspace {workspace.subdomain} could still be rolled back by {latest.id}; end that: waggle move finish {latest.id}"
+    if latest.step.startswith("back_") or latest.facts.get("back"):
+        return f"workspace {workspace.subdomain} is being rolled back to {latest.source} by {latest.id}, which is at {latest.step}"
+    return f"workspace {workspace.subdomain} is being moved already to {latest.target} by {latest.id}, which is at {latest.step}"
 
 
 def _blockers(workspace: Workspace, taker: Cell) -> list[str]:

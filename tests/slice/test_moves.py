@@ -8,7 +8,7 @@ import pytest
 
 from cells.runtime.tenancy import Frozen, Incoming, TenantScope
 from control_plane.moves import MoveRefused, Reaper
-from control_plane.registry import MoveState, MoveStep
+from control_plane.registry import Conflict, MoveState, MoveStep
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
 from tests.harness.fleet import Fleet, a_fleet, controlled, killed_at
@@ -73,6 +73,8 @@ async def test_abort_before_the_decision_and_never_after(control_database: Fresh
         workspace_id = await fleet.workspace("acme")
         move = await fleet.desk.start(workspace_id, "cell-b", 60)
         await killed_at(fleet, "arm.after")
+        with pytest.raises(Conflict, match=f"is being moved already to cell-b by {move.id}, which is at"):
+            await fleet.desk.start(workspace_id, "cell-b", 0)
         await fleet.desk.abort("acme")
         async with controlled(fleet.controller()):
             assert (await fleet.ended(move.id)).state is MoveState.UNDONE
@@ -83,6 +85,7 @@ async def test_abort_before_the_decision_and_never_after(control_database: Fresh
             await fleet.desk.abort("acme")
         async with controlled(fleet.controller()):
             await eventually(partial(is_in_window, fleet, again.id))
+            assert any("could still be rolled back" in blocker for blocker in (await fleet.desk.plan("acme", "cell-a")).blockers)
             await fleet.desk.finish("acme")
             assert (await fleet.ended(again.id)).state is MoveState.DONE
 
