@@ -70,23 +70,24 @@ class Killer:
 
     @asynccontextmanager
     async def at_work(self, fleet: Fleet) -> AsyncIterator[None]:
-        async with controlled(fleet.controller(self.pause)), asyncio.timeout(30):
+        async with controlled(fleet.controller(self.pause)), asyncio.timeout(90):
             await self.killed.wait()
             await self.server.start()
             yield
 
 
 @pytest.mark.parametrize("struck", ["source", "target"])
+@pytest.mark.parametrize("struck_at", [POINTS[::2], POINTS[1::2]], ids=["odd steps", "even steps"])
 async def test_a_move_whose_database_is_killed_ends_by_itself(
-    control_database: FreshDatabase, clusters: Clusters, two: tuple[FreshDatabase, FreshDatabase], struck: str
+    control_database: FreshDatabase, clusters: Clusters, two: tuple[FreshDatabase, FreshDatabase], struck: str, struck_at: tuple[str, ...]
 ) -> None:
     server = clusters[0] if struck == "source" else clusters[1]
     async with a_fleet(control_database, two) as fleet:
-        for number, point in enumerate(POINTS):
+        for number, point in enumerate(struck_at):
             workspace_id = await fleet.workspace(f"acme-{number}", posts=5)
             move = await fleet.desk.start(workspace_id, "cell-b", 0)
             async with Killer(server, point).at_work(fleet):
-                ended = await fleet.ended(move.id)
+                ended = await fleet.ended(move.id, 60)
             assert ended.state in (MoveState.DONE, MoveState.UNDONE), (point, ended)
             lives_in = await fleet.require_sound(workspace_id, 5)
             assert lives_in == ("cell-b" if ended.state is MoveState.DONE else "cell-a"), (point, ended)
