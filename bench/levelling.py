@@ -19,7 +19,7 @@ from control_plane.rebalance.policy import Capacities, Policy
 from control_plane.registry import LoadReport, Registry, open_registry
 from tests.chaos.move_census import Databases
 
-WORKSPACES, CELLS, IN_A_CELL = 1_500_000, 150, 10_000
+WORKSPACES, CELLS, IN_A_CELL = 300_000, 30, 10_000
 PAGE, PAGES = 1_000, 60
 PLAN_S_MAX = 10.0
 ROUND_MS_MAX = 30_000 * 0.001
