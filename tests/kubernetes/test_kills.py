@@ -15,6 +15,7 @@ from control_plane.provision.kubernetes.cluster import Cluster, Connection
 from control_plane.provision.kubernetes.driver import KubernetesProvisioner
 from control_plane.provision.kubernetes.errors import NoCluster
 from control_plane.provision.kubernetes.manifests import Document
+from control_plane.provision.kubernetes.waiting import Patience
 from tests.harness.kubernetes import tool
 from tests.kubernetes.conftest import SMALL, World, a_world
 
@@ -58,7 +59,7 @@ def cut(folder: Path, helm: str, values: str) -> str:
 
 
 def provisioner_of(world: World, cluster: Cluster | None = None) -> KubernetesProvisioner:
-    return replace(world.provisioner(cluster), chart=Stencil(SMALL, tool("helm")))
+    return replace(world.provisioner(cluster), chart=Stencil(SMALL, tool("helm")), patience=Patience(limit_s=180.0, poll_s=0.25))
 
 
 async def made_changed_ended(world: World, provisioner: KubernetesProvisioner) -> None:

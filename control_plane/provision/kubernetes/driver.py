@@ -13,6 +13,7 @@ from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.errors import CellNotApplied, NotReady
 from control_plane.provision.kubernetes.manifests import HIBERNATION, Manifest, Ref, Stage
 from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, superfluous
+from control_plane.provision.kubernetes.readiness import takes_time
 from control_plane.provision.kubernetes.record import Record
 from control_plane.provision.kubernetes.waiting import Patience, Tell, Waiting, untold
 from control_plane.provision.kubernetes.wishes import Wish, wanted
@@ -145,7 +146,7 @@ class KubernetesProvisioner:
             if one.ref.kind == "Job":
                 await self._clear(one, waiting)
             await asyncio.to_thread(self.cluster.apply, one)
-        await waiting.ready(manifests)
+        await waiting.ready(tuple(one for one in manifests if takes_time(one.ref)))
 
     async def _clear(self, job: Manifest, waiting: Waiting) -> None:
         """A Job cannot be changed: one that was made from something else, or failed, goes first."""

@@ -39,7 +39,7 @@ def standing(ref: Ref, live: Facts | None, pods: Iterable[Facts] = (), events: I
     """`pods` and `events` are the object's own; they are looked at where it is not ready."""
     if live is None:
         return Standing(ref, Phase.WAITING, "it is gone; apply the cell again")
-    phase, why = JUDGES.get(ref.kind, _at_once)(live)
+    phase, why = JUDGES[ref.kind](live) if takes_time(ref) else (Phase.READY, "")
     if phase is not Phase.WAITING:
         return Standing(ref, phase, why)
     if quota := _quota(live, events):
@@ -50,9 +50,9 @@ def standing(ref: Ref, live: Facts | None, pods: Iterable[Facts] = (), events: I
     return Standing(ref, phase, _told(why, events))
 
 
-def _at_once(live: Facts) -> tuple[Phase, str]:
-    """Kinds that are what they should be as soon as they are stored."""
-    return (Phase.WAITING, "it is being deleted") if live["metadata"].get("deletionTimestamp") else (Phase.READY, "")
+def takes_time(ref: Ref) -> bool:
+    """Other kinds are what they should be as soon as they are stored."""
+    return ref.kind in JUDGES
 
 
 def _deployment(live: Facts) -> tuple[Phase, str]:
