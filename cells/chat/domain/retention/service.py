@@ -22,7 +22,7 @@ ALL = "all"
 DAYS_MAX = 36_500
 DAY_US = 86_400 * 1_000_000
 PART_MAX = 200
-"""Messages in one change: people's posts wait behind it, some 10 ms."""
+"""Messages in one change: people's posts wait behind it, 25 ms on two busy cores."""
 PAUSE_US = 500_000
 """Between two parts, so that at most 400 a second go of a workspace."""
 ROUND_US = 6 * 3_600 * 1_000_000
