@@ -53,12 +53,12 @@ def unpack(previous: Previous, folder: Path, *statements: str) -> None:
     copied(folder / "migrations", *statements)
 
 
-def run_tests(folder: Path, tests: Sequence[str], without: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Those of `tests` that it has, to the first that fails: its code, its harness, a PostgreSQL of its own."""
+def run_tests(folder: Path, tests: Sequence[str], words: str) -> subprocess.CompletedProcess[str]:
+    """Those of the files `tests` that it has and whose names `words` choose, to the first that fails: with its code, its harness,
+    a PostgreSQL of its own."""
     there = [test for test in tests if (folder / test).exists()]
-    left_out = [word for test in without for word in ("--deselect", test)]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *left_out, *there],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", words, *there],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
