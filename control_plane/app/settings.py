@@ -9,14 +9,14 @@ from chassis.rpc import Tls
 from chassis.settings import Address, setting
 from control_plane.moves.pace import ALLOWED_MAX
 
-PREFIXES = ("WAGGLE_CONTROL_",)
+PREFIXES = ("WAGGLE_CONTROL_", "WAGGLE_MAIL_")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlSettings:
     listen: Address = setting("WAGGLE_CONTROL_LISTEN", help="where gRPC is served, host:port")
     health: Address = setting("WAGGLE_CONTROL_HEALTH", help="where /livez, /readyz and /metrics are served, host:port")
-    database_url: str = setting("WAGGLE_CONTROL_DATABASE_URL", help="postgresql://… of the registry", secret=True)
+    database_url: str = setting("WAGGLE_CONTROL_DATABASE_URL", schemes=("postgresql",), help="postgresql://… of the registry", secret=True)
     database_connections: int = setting("WAGGLE_CONTROL_DATABASE_CONNECTIONS", default=8, min=2, max=100, help="size of the pool")
     home: Path | None = setting("WAGGLE_CONTROL_HOME", default=None, help="folder in which the local provisioner asks for cells")
     public_url: str = setting("WAGGLE_CONTROL_PUBLIC_URL", default="http://127.0.0.1:8080", help="where clients reach the edge")
