@@ -18,6 +18,8 @@ from control_plane.rebalance.policy import Capacities, Policy
 from control_plane.registry import DATABASE_AWAY, UNDER_WAY, Conflict, Move, Registry, Run, RunState, RunStep, StepState
 
 EVERY_S = 0.5
+LOOK_EVERY_S = 2.0
+"""At the cells: as often as they tell how they fare."""
 LEASE_S = 5.0
 PATIENCE_S = 900.0
 """How long a step that is refused is tried again before it is left out: longer than a window keeps its slot."""
@@ -51,6 +53,7 @@ class Runner:
     pause: Callable[[str], Awaitable[None]] = no_pause
     lease_s: float = LEASE_S
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
+    _looked_s: float = float("-inf")
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -87,7 +90,12 @@ class Runner:
         run = await self._settle(run)
         if run.state is not RunState.RUNNING:
             return
-        run = await self._look(run)
+        if int(run.facts.get("failures", 0)) >= FAILURES_MAX:
+            await self._give_up(run)
+            return
+        if self._now_s() - self._looked_s >= LOOK_EVERY_S:
+            run = await self._look(run)
+            self._looked_s = self._now_s()
         while run.state is RunState.RUNNING:
             if run.count(*UNDER_WAY) >= int(run.facts.get("at_once", AT_ONCE_DEFAULT)):
                 return
@@ -140,10 +148,6 @@ class Runner:
     # whether to go on
 
     async def _look(self, run: Run) -> Run:
-        if int(run.facts.get("failures", 0)) >= FAILURES_MAX:
-            failed = await self.registry.runs.steps(run.id, StepState.FAILED)
-            why = f"{failed[-1].name}: {failed[-1].problem}" if failed else ""
-            return await self._end(run, RunState.STOPPED, f"{FAILURES_MAX} moves in a row were undone; the last was {why}")
         named = run.facts.get("baseline", {})
         cells = [cell for cell in await self.registry.cells.list() if cell.name in named]
         found = watch(cells, run.facts, self._now_s())
@@ -152,6 +156,11 @@ class Runner:
         if dict(found.since_s) != run.facts.get("suffers", {}):
             return await self.registry.runs.record(run, facts={**run.facts, "suffers": dict(found.since_s)})
         return run
+
+    async def _give_up(self, run: Run) -> None:
+        failed = await self.registry.runs.steps(run.id, StepState.FAILED)
+        why = f"{failed[-1].name}: {failed[-1].problem}" if failed else ""
+        await self._end(run, RunState.STOPPED, f"{FAILURES_MAX} moves in a row were undone; the last was {why}")
 
     async def _end(self, run: Run, state: RunState, problem: str) -> Run:
         ended = await self.registry.runs.record(run, state=state, problem=problem)

@@ -146,6 +146,7 @@ async def test_a_run_stops_when_a_cell_suffers_and_goes_on_when_told(stage: Stag
     stage.vitals["cell-b"] = replace(WELL, errors=9)
 
     async def is_noted() -> bool:
+        stage.clock.advance(2)
         await runner.sweep()
         return bool((await stage.fleet.registry.runs.require(run.id)).facts["suffers"])
 
@@ -229,6 +230,7 @@ async def test_moves_that_are_undone_stop_a_run_and_refused_ones_wait(stage: Sta
     runner.mover = Aborting()
 
     async def stops() -> Run | None:
+        stage.clock.advance(6)
         await runner.sweep()
         found = await registry.runs.require(run.id)
         return found if found.state is RunState.STOPPED else None
