@@ -25,6 +25,7 @@ CHANGES_LEFT_MAX = 200
 """More than so many changed rows are compared before anybody is made to wait; fewer take a moment."""
 ROUNDS_MAX = 4
 MARK_TOLD_S_MAX = 3.0
+WRITTEN_EVERY_S = 0.005
 
 
 @dataclass
@@ -107,12 +108,28 @@ async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> 
     """
     if not proof.running or not proof.equal.is_set() or len(proof.lines) != 2:
         raise CannotMove(f"nothing is proved for move {proof.move_id}: {proof.problem or 'it is compared still'}")
-    for changes in proof.changes:
-        await changes.await_mark(mark_of(proof.move_id), number, MARK_TOLD_S_MAX)
+    await _await_marks(proof, number)
     found = Compared()
     keys = proof.changes[0].peek() | proof.changes[1].peek()
     await Comparison(*proof.lines, proof.workspace_id, found).of_keys(tables, keys)
     return [*found.differs, *_strange(proof)], len(keys)
+
+
+async def _await_marks(proof: Proof, number: int) -> None:
+    """Raises CannotMove. A subscription commits without waiting for the disk, and a log tells what is on disk: left alone, the copy's
+    would tell 200 ms later (`wal_writer_delay`), and people wait."""
+    told = [asyncio.create_task(changes.await_mark(mark_of(proof.move_id), number, MARK_TOLD_S_MAX)) for changes in proof.changes]
+    waiting = set(told)
+    try:
+        while waiting:
+            await proof.lines[1].execute("SELECT pg_logical_emit_message(false, 'waggle', '', true)")
+            _, waiting = await asyncio.wait(waiting, timeout=WRITTEN_EVERY_S)
+    finally:
+        for task in told:
+            task.cancel()
+        await asyncio.wait(told)
+    for task in told:
+        task.result()
 
 
 async def rehearse(tables: tuple[Table, ...], proof: Proof) -> None:
