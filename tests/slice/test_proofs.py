@@ -61,6 +61,8 @@ class Moving:
         """Copied and proved anew."""
         await self.b.moves.drop(MOVE, self.ours)
         await self.a.moves.drop(MOVE, self.ours)
+        async with self.a.owner.connected(self.ours) as line:  # as if it were another move
+            await line.execute("DELETE FROM cursors WHERE workspace_id = $1", self.ours)
         await copied(self.a, self.b, self.ours)
 
     async def harmed(self, side: Side, harm: str) -> None:
