@@ -10,7 +10,7 @@ from control_plane.provision.decisions import Fact, Phase, ended, starting
 from control_plane.provision.errors import ProvisionError
 from control_plane.provision.launch import Launch, launch
 from control_plane.provision.processes import end, log_tail
-from control_plane.provision.services import Service
+from control_plane.provision.services import PlaneService, Service
 
 STARTING_POLL_S = 0.03
 READY_POLL_S = 0.1
@@ -59,12 +59,18 @@ class Attempt:
         while process.poll() is None:
             if self.fact.phase is Phase.STARTING and not self.service.wish.once and await self.service.is_ready(process.pid):
                 self._change(replace(self.fact, phase=Phase.READY, since_s=self._now_s(), why=""))
+            if self._may_take_over and (not isinstance(self.service, PlaneService) or await self.service.is_reached()):
+                self._change(replace(self.fact, reached=True))
             await asyncio.sleep(READY_POLL_S if self.fact.phase is Phase.READY else STARTING_POLL_S)
         if self.service.wish.once and process.returncode == 0:
             self._change(replace(self.fact, phase=Phase.DONE, since_s=self._now_s(), failures=0, why=""))
         else:
             why, refused = _how(process.returncode, what, written), process.returncode == EXIT_SETTINGS
             self._change(ended(self.fact, self._now_s(), why, refused=refused))
+
+    @property
+    def _may_take_over(self) -> bool:
+        return bool(self.service.wish.stands_for) and self.fact.phase is Phase.READY and not self.fact.reached
 
     def _change(self, fact: Fact) -> None:
         self.fact = fact

@@ -8,7 +8,7 @@ STARTING_S_MAX = 90.0
 STEADY_S = 10.0
 """Ready for this long, a process has earned that its next end counts as the first."""
 HANDOVER_S = 3.0
-"""Ready for this long, a process is known to the routers, and the one it stands in for may drain."""
+"""Ready for this long, and reached by a router, a process has taken over, and the one it stands in for may drain."""
 FIRST_DELAY_S = 0.2
 DELAY_S_MAX = 10.0
 FAILURES_MAX = 3
@@ -47,6 +47,8 @@ class Fact:
     why: str = ""
     refused: bool = False
     stands_for: str = ""
+    reached: bool = False
+    """A router sends to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def decide(wishes: Iterable[Wish], facts: Mapping[str, Fact], now_s: float, comp
 
 
 def _took_over(fact: Fact | None, now_s: float) -> bool:
-    return fact is not None and fact.phase is Phase.READY and now_s - fact.since_s >= HANDOVER_S
+    return fact is not None and fact.phase is Phase.READY and fact.reached and now_s - fact.since_s >= HANDOVER_S
 
 
 def complete(wishes: Iterable[Wish], facts: Mapping[str, Fact]) -> bool:
@@ -95,7 +97,7 @@ def delay_s(failures: int) -> float:
 def starting(before: Fact | None, now_s: float, stands_for: str = "") -> Fact:
     if before is None:
         return Fact(Phase.STARTING, now_s, stands_for=stands_for)
-    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1)
+    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1, reached=False)
 
 
 def ended(before: Fact, now_s: float, why: str, *, refused: bool = False) -> Fact:

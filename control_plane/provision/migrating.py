@@ -44,7 +44,7 @@ async def migrate_with(build: Build, database: CellDatabase, limits: MigrationLi
             process.kill()
             await process.wait()
     if process.returncode:
-        raise _halted(database.cell, complained.decode("utf-8", "replace"))
+        raise _halted(database.cell, process.returncode, complained.decode("utf-8", "replace"))
     return said.decode().split()[-1]
 
 
@@ -59,8 +59,9 @@ def _environment(build: Build, database: CellDatabase, limits: MigrationLimits) 
     }
 
 
-def _halted(cell: str, complained: str) -> MigrationHalted:
-    last = (complained.strip().splitlines() or ["it ended without a word"])[-1]
+def _halted(cell: str, returncode: int, complained: str) -> MigrationHalted:
+    ending = f"was killed by signal {-returncode}" if returncode < 0 else f"ended with exit code {returncode} and without a word"
+    last = (complained.strip().splitlines() or [f"the migration {ending}; nothing of it remains"])[-1]
     try:
         told = json.loads(last)
         return MigrationHalted(cell, told["why"], told["statement"], tuple(Blocker(**one) for one in told["blockers"]))

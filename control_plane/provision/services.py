@@ -14,6 +14,7 @@ from control_plane.provision.decisions import Wish
 from control_plane.provision.launch import Launch
 from control_plane.provision.layout import Layout
 from control_plane.provision.postgres import APP_ROLE, DATABASE, STOPPING, Postgres
+from control_plane.provision.reach import has_tunnel
 from control_plane.provision.valkey import Valkey
 
 READY_TIMEOUT_S = 1.0
@@ -115,6 +116,10 @@ class PlaneService:
                 return await _answers_ready(self.health_port)
         except (OSError, TimeoutError):
             return False
+
+    async def is_reached(self) -> bool:
+        """Whether a router sends to it; what its health port says of tunnels."""
+        return await has_tunnel(self.health_port)
 
 
 async def _code(layout: Layout, version: str) -> tuple[str, Mapping[str, str]]:

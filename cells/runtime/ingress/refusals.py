@@ -15,6 +15,7 @@ REQUESTS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
 )
 IN_FLIGHT = Gauge("waggle_ingress_in_flight", "Requests being worked on.")
+TUNNELS = Gauge("waggle_ingress_tunnels", "Tunnels of routers that are open to this process.")
 OVERLOADED_RETRY_MS = 100
 
 Refusal = tunnel_pb2.Refusal

@@ -11,7 +11,7 @@ import structlog
 from cells.runtime.bus.links import SessionDoor
 from cells.runtime.ingress.carried import Carriage, CarriedExchange
 from cells.runtime.ingress.link import DEADLINE_MS_DEFAULT, DEADLINE_MS_MAX, IN_FLIGHT_MAX, RequireTenant, TunnelLink, Work
-from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, elapsed_s
+from cells.runtime.ingress.refusals import IN_FLIGHT, REQUESTS, TUNNELS, elapsed_s
 from cells.runtime.ingress.scopes import scope_of
 from cells.runtime.ingress.tally import Tally
 from cells.runtime.tenancy import Arrivals, NotExecuted
@@ -94,6 +94,7 @@ class Ingress:
         frames = FrameStream(context, "cell")
         link = TunnelLink(next(self._numbers), frames, self._work)
         self._links[link.id] = link
+        TUNNELS.set(len(self._links))
         if self._work.draining:
             link.go_away("draining", 0)
         try:
@@ -105,6 +106,7 @@ class Ingress:
             _log.info("tunnel broken", router=link.router, error=str(error))
         finally:
             del self._links[link.id]
+            TUNNELS.set(len(self._links))
             await link.lost()
 
     def _hello(self) -> tunnel_pb2.Hello:
