@@ -1,6 +1,7 @@
 """`make bench`: every figure of docs/performance.md, on this machine, with everything on it."""
 
 import asyncio
+import signal
 import sys
 import traceback
 
@@ -62,6 +63,7 @@ def main() -> None:
     unknown = [name for name in wanted if name not in SUITES]
     if unknown:
         raise SystemExit(f"bench: no suite {unknown[0]!r}; there are: {', '.join(SUITES)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it early leaves no platform behind
     report = Report()
     with setting() as platform, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         for name in wanted:
