@@ -1,6 +1,7 @@
 """Finding the workspace in a request, from every place where clients put it."""
 
 import json
+from itertools import repeat
 
 import pytest
 
@@ -16,6 +17,7 @@ from router.edge.identify import (
 )
 
 FORM = b"application/x-www-form-urlencoded"
+# Tokens are new in every process: no test is named by one.
 WORKSPACE = make_workspace_id()
 USER = UserId(make_id("U"))
 TOKEN = make_bot_token(WORKSPACE, USER)
@@ -26,7 +28,7 @@ def multipart(*fields: tuple[str, str]) -> bytes:
     return ("".join(parts) + "--XX--\r\n").encode()
 
 
-@pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Bearer  {TOKEN} "])
+@pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Bearer  {TOKEN} "], ids=repeat(""))
 def test_token_in_the_header(value: str) -> None:
     assert token_in_header(value.encode()) == TOKEN
 
@@ -36,7 +38,9 @@ def test_no_token_in_the_header(value: bytes) -> None:
     assert token_in_header(value) is None
 
 
-@pytest.mark.parametrize("query", [f"token={TOKEN}", f"channel=C1&token={TOKEN}&limit=1", f"a=b&token={TOKEN.replace('-', '%2D')}"])
+@pytest.mark.parametrize(
+    "query", [f"token={TOKEN}", f"channel=C1&token={TOKEN}&limit=1", f"a=b&token={TOKEN.replace('-', '%2D')}"], ids=repeat("")
+)
 def test_token_in_the_query(query: str) -> None:
     assert token_in_query(query.encode()) == TOKEN
 
@@ -56,6 +60,7 @@ def test_no_token_in_the_query(query: str) -> None:
         (b"multipart/form-data; boundary=XX", multipart(("channel", "C1"), ("token", TOKEN), ("text", "hi"))),
         (b"Multipart/Form-Data; boundary=XX", multipart(("token", TOKEN))),
     ],
+    ids=repeat(""),
 )
 def test_token_in_the_body(content_type: bytes, body: bytes) -> None:
     assert token_in_body(content_type, body) == TOKEN
@@ -78,12 +83,14 @@ def test_no_token_in_the_body(content_type: bytes, body: bytes) -> None:
     assert token_in_body(content_type, body) is None
 
 
-@pytest.mark.parametrize("token", [TOKEN, make_user_token(WORKSPACE, USER), make_app_token(WORKSPACE, make_id("A"))])  # type: ignore[arg-type]
+@pytest.mark.parametrize("token", [TOKEN, make_user_token(WORKSPACE, USER), make_app_token(WORKSPACE, make_id("A"))], ids=repeat(""))  # type: ignore[arg-type]
 def test_workspace_of_a_token(token: str) -> None:
     assert workspace_of(token) == WORKSPACE
 
 
-@pytest.mark.parametrize("token", ["xoxb-1-2-3", "xoxb-not-a-token", "xoxz" + TOKEN[4:], TOKEN + "\n", "'; drop table workspaces"])
+@pytest.mark.parametrize(
+    "token", ["xoxb-1-2-3", "xoxb-not-a-token", "xoxz" + TOKEN[4:], TOKEN + "\n", "'; drop table workspaces"], ids=repeat("")
+)
 def test_tokens_of_no_shape_of_ours(token: str) -> None:
     assert workspace_of(token) is None
 
