@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint types format protos methods bench bench-moves chaos chaos-moves imports kubernetes-tools golden clean
+.PHONY: help up down test test-again lint types format protos methods bench bench-moves chaos chaos-moves imports kubernetes-tools golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ down: $(STAMP) ## stop what `make up` started; the data stays
 test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but chaos; the servers they need are started by them
 	@rm -rf $(SHOWN)
 	@$(BIN)/python -m pytest -m "not chaos" -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown $(SHOWN) $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown $(SHOWN))
+
+test-again: $(STAMP) ## run what failed in the last `make test` again, one by one; what fails then has failed
+	@$(BIN)/python -m pytest -v --lf --lfnf=none -m "not chaos" --ignore $(JUDGE) --shown $(SHOWN) $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown $(SHOWN))
 
 lint: $(STAMP) ## style, and which package may import which

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cells.runtime.tenancy import Frozen, Incoming, TenantScope
+from cells.runtime.transfer.moving import Moves
 from control_plane.moves import MoveRefused, Reaper
 from control_plane.registry import Conflict, MoveState, MoveStep
 from tests.harness.databases import FreshDatabase
@@ -118,14 +119,19 @@ async def test_the_reaper_takes_what_came_after_the_end_and_nothing_else(
         running = await fleet.desk.start(moving, "cell-b", 0)
         await killed_at(fleet, "catch_up.before")
         source, target = (side.moves for side in fleet.sides.values())
-        kept = sorted(await source.leftovers()), sorted(await target.leftovers())
+
+        async def left(moves: Moves) -> set[str]:
+            """Without marks of the move that runs, which come and go through its stream."""
+            return {name for name in await moves.leftovers() if not name.startswith(f"mark move:{running.id}")}
+
+        kept = await left(source), await left(target)
         await source.publish(ended.id, ended_in)
         await target.ownership.receive(ended_in, 1, b"s" * 32, "acme", "acme")
         await source.publish("mv_ffffffffffff", ended_in)
         await reaper.sweep()
         strange = [name for name in await source.leftovers() if "ffffffffffff" in name]
         assert strange  # of another registry: somebody must look
-        assert (sorted(set(await source.leftovers()) - set(strange)), sorted(await target.leftovers())) == kept
+        assert (await left(source) - set(strange), await left(target)) == kept
         assert ended_in not in {row.workspace_id for row in await target.ownership.census()}
         await source.drop("mv_ffffffffffff", ended_in)
         async with controlled(fleet.controller()):
