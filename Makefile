@@ -33,12 +33,12 @@ down: $(STAMP) ## stop what `make up` started; the data stays
 
 test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but chaos; the servers they need are started by them
 	@rm -rf $(SHOWN)
-	@$(BIN)/python -m pytest -m "not chaos" -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown $(SHOWN) $(ARGS)
-	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown $(SHOWN))
+	@$(BIN)/python -m pytest -m "not chaos" -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown=$(SHOWN))
 
 test-again: $(STAMP) ## run what failed in the last `make test` again, one by one; what fails then has failed
-	@$(BIN)/python -m pytest -v --lf --lfnf=none -m "not chaos" --ignore $(JUDGE) --shown $(SHOWN) $(ARGS)
-	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown $(SHOWN))
+	@$(BIN)/python -m pytest -v --lf --lfnf=none -m "not chaos" --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
+	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown=$(SHOWN))
 
 lint: $(STAMP) ## style, and which package may import which
 	@$(BIN)/ruff check .

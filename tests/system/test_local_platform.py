@@ -16,8 +16,8 @@ import pytest
 from tests.harness.platform import WAGGLE, Platform, Refused, clean_environment, free_port
 
 pytestmark = pytest.mark.system
-READY_FROM_NOTHING_S = 30
-CELL_ADDED_S = 15
+READY_FROM_NOTHING_S, CELL_ADDED_S = 120, 60
+"""No measure of speed: bounds of a wait."""
 
 
 @pytest.fixture(scope="module")
