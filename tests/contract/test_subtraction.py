@@ -12,7 +12,7 @@ from tests.contract.left_out import LeftOut, left_out
 from tests.harness.shown import OK, kept
 
 TESTS = Path(__file__).parents[1]
-WITNESS = "tests.harness.chat import"
+WITNESS = "\nfrom tests.harness.chat import"
 DECLARED = {(method.name, error.code) for method in all_methods().values() for error in method.errors}
 WANTED = DECLARED | {(name, OK) for name in all_methods()}
 
