@@ -54,6 +54,8 @@ async def test_neighbours_change_and_delete_their_rows_while_a_filter_stands_on_
                         changed = f'UPDATE "{table.name}" SET "{columns[0]}" = "{columns[0]}" WHERE workspace_id = $1'
                         await line.execute(changed, neighbour)
                     await line.execute(f'DELETE FROM "{table.name}" WHERE workspace_id = $1', neighbour)
+                left = "SELECT count(*) FROM log WHERE workspace_id = $1"
+                assert [await line.fetchval(left, workspace_id) for workspace_id in (neighbour, ours)] == [0, 2]
         finally:
             await a.moves.drop(MOVE, ours)
 

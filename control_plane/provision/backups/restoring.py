@@ -13,9 +13,10 @@ from control_plane.provision.backups.sealing import CONNECT_S_MAX, SEAL_S_MAX, s
 from control_plane.provision.backups.taking import verify
 from control_plane.provision.cluster_settings import ClusterSettings
 from control_plane.provision.errors import ProvisionError
-from control_plane.provision.layout import Layout, Ports
+from control_plane.provision.layout import Layout
 from control_plane.provision.local import NAME
 from control_plane.provision.postgres import Postgres
+from control_plane.provision.processes import free_port
 
 
 async def restore(home: Path, backup: Path, name: CellName) -> Manifest:
@@ -34,7 +35,7 @@ async def restore(home: Path, backup: Path, name: CellName) -> Manifest:
     staging = folder.with_name(f".{name}.{os.getpid()}.restoring")
     try:
         await asyncio.to_thread(_lay_out, backup, staging)
-        await _seal(staging / "postgres", Ports(home / "ports.json").get(f"{name}-postgres"))
+        await _seal(staging / "postgres", free_port())
         staging.rename(folder)
     except OSError as error:
         raise ProvisionError(f"{folder} cannot be written: {error.strerror or error}") from None
