@@ -17,8 +17,8 @@ from bench.load import Tally, closed_loop, http_request
 from bench.processes import own
 from bench.report import Report
 from bench.setting import Setting
+from control_plane.provision.processes import free_port
 from tests.harness.eventually import eventually
-from tests.harness.platform import free_port
 
 METHOD = "api.test"
 SECONDS = 5.0

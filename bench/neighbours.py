@@ -16,8 +16,9 @@ from bench.moving.orders import CALL_S_MAX, Orders, orders
 from bench.report import Report, quantile
 from bench.setting import Setting
 from cells.runtime.ingress import Tally as VitalTally
+from control_plane.provision.processes import free_port
 from protos.admin.v1 import admin_pb2
-from tests.harness.platform import Platform, free_port
+from tests.harness.platform import Platform
 
 ROUNDS = int(os.environ.get("WAGGLE_BENCH_NEIGHBOUR_ROUNDS", "4"))
 ROUND_S = 20.0

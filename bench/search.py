@@ -30,8 +30,9 @@ from cells.chat.search.tsquery import vector_of
 from chassis.clock import SystemClock
 from chassis.identity import workspace_of_token
 from control_plane.provision.postgres import Postgres
+from control_plane.provision.processes import free_port
 from tests.harness.opensearch import Node, a_node
-from tests.harness.platform import Platform, free_port
+from tests.harness.platform import Platform
 
 MESSAGES = int(os.environ.get("WAGGLE_BENCH_SEARCH_MESSAGES", "1000000"))
 CHANNELS, HIDDEN_CHANNELS, PEOPLE, WORDS = 250, 50, 1_000, 100_000

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.harness.platform import Platform, free_port
+from control_plane.provision.processes import free_port
+from tests.harness.platform import Platform
 
 
 @dataclass(frozen=True)

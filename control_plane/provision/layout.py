@@ -11,16 +11,11 @@ logs/NAME.log        run/NAME.json (pid and start time of each process)
 """
 
 import json
-import random
 from pathlib import Path
 
 from control_plane.provision.errors import PortTaken, ProvisionError
-from control_plane.provision.processes import port_is_free
+from control_plane.provision.processes import free_port, port_is_free
 from control_plane.provision.secret_files import write_private
-
-# Below the range that Linux hands to outgoing connections, which would otherwise take a port while its server restarts.
-PORTS = range(20_000, 32_000)
-TRIES_MAX = 200
 
 
 class Layout:
@@ -66,7 +61,7 @@ class Ports:
         if name not in self._settled:
             kept = self._kept.get(name)
             if kept is None or not port_is_free(kept):
-                self._keep(name, self._choose())
+                self._keep(name, free_port(besides=self._kept.values()))
             self._settled.add(name)
         return self._kept[name]
 
@@ -82,13 +77,6 @@ class Ports:
         self._settled.add(name)
         self._keep(name, port)
         return port
-
-    def _choose(self) -> int:
-        for _ in range(TRIES_MAX):
-            port = random.choice(PORTS)  # noqa: S311 - not a secret
-            if port not in self._kept.values() and port_is_free(port):
-                return port
-        raise ProvisionError(f"no free port found between {PORTS.start} and {PORTS.stop}")
 
     def _keep(self, name: str, port: int) -> None:
         self._kept[name] = port

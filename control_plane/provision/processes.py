@@ -2,15 +2,21 @@
 
 import asyncio
 import contextlib
+import random
 import signal
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from pathlib import Path
 
 import psutil
 
+from control_plane.provision.errors import ProvisionError
+
 POLL_S = 0.01
+PORTS = range(20_000, 32_000)
+"""Below the range that Linux hands to outgoing connections, which would otherwise take a port while its server restarts."""
+PORT_TRIES_MAX = 200
 
 
 async def until(is_true: Callable[[], Awaitable[bool]], timeout_s: float, poll_s: float = POLL_S) -> bool:
@@ -54,11 +60,13 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def free_port(host: str = "127.0.0.1", *, span: int = 1, besides: Container[int] = ()) -> int:
+    """The first of `span` neighbouring ports that nobody listens on now, none of them in `besides`. Raises ProvisionError."""
+    for _ in range(PORT_TRIES_MAX):
+        first = random.choice(PORTS)  # noqa: S311 - not a secret
+        if all(port not in besides and port_is_free(port, host) for port in range(first, first + span)):
+            return first
+    raise ProvisionError(f"no free port found between {PORTS.start} and {PORTS.stop}")
 
 
 def working_in(folder: Path, name: str) -> list[psutil.Process]:

@@ -64,14 +64,16 @@ class Workers:
             os.close(write_end)
 
     async def _keep(self, index: int, parent_fd: int, lifecycle: Lifecycle) -> None:
-        failures = 0
+        """A refusal at the first start is the operator's to mend; later it is the machine's (a port taken meanwhile) and is tried again."""
+        failures, lived = 0, False
         while not lifecycle.stopping.is_set():
             started_s = time.monotonic()
             code = await self._live(index, parent_fd, lifecycle)
             if lifecycle.stopping.is_set():
                 return
-            if code == EXIT_SETTINGS:
+            if code == EXIT_SETTINGS and not lived:
                 raise SettingsError(f"router worker {index} refused its settings (see the line above)")
+            lived = True
             failures = 0 if time.monotonic() - started_s > STEADY_S else failures + 1
             delay_s = RESTART.delay_s(failures)
             log.error("worker_died", worker=index, exit_code=code, restart_s=round(delay_s, 2))

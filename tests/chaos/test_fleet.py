@@ -13,10 +13,11 @@ import pytest
 from chassis.identity import CellName
 from control_plane.provision.layout import Ports
 from control_plane.provision.postgres import Postgres
+from control_plane.provision.processes import free_port
 from tests.harness.builds import FAILING, NEVER_READY, a_build, with_migration
 from tests.harness.callers import calling
 from tests.harness.eventually import eventually
-from tests.harness.platform import Platform, Refused, free_port
+from tests.harness.platform import Platform, Refused
 
 pytestmark = [pytest.mark.chaos, pytest.mark.anyio, pytest.mark.lasts(900)]
 CELLS = ("cell-1", "cell-2", "cell-3", "cell-4")

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.provision.processes import free_port
 from tests.chaos.breaking import Breaker
 from tests.chaos.outcome import Outcome, Pauses
 from tests.chaos.stage import SETTLING_S, Stage, staged
-from tests.harness.platform import Platform, free_port
+from tests.harness.platform import Platform
 
 SECONDS = float(os.environ.get("WAGGLE_CHAOS_SECONDS", "300"))
 SEED = int(os.environ.get("WAGGLE_CHAOS_SEED", "1"))

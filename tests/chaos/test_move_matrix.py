@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.provision.processes import free_port
 from tests.chaos.move_matrix import a_matrix
 from tests.chaos.move_outcome import Row, Table
 from tests.chaos.move_points import cases
-from tests.harness.platform import free_port
 
 SEED = int(os.environ.get("WAGGLE_MATRIX_SEED", "1"))
 CASES_MAX = int(os.environ.get("WAGGLE_MATRIX_CASES", "1000"))

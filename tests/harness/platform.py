@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,13 +12,6 @@ from typing import Any
 UNLIMITED = {"WAGGLE_CELL_RATE_LIMITS": "0"}
 """Tests and benches call as fast as they can; those of the limits themselves set them."""
 WAGGLE = str(Path(sys.executable).with_name("waggle"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass

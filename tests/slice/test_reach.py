@@ -3,8 +3,8 @@
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
+from control_plane.provision.processes import free_port
 from control_plane.provision.reach import TUNNELS, unreached
-from tests.harness.platform import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -15,16 +15,12 @@ import pytest
 
 from chassis.identity import CellName, WorkspaceId
 from chassis.rpc import create_credential_file
+from control_plane.provision.processes import free_port, port_is_free
 from router.routes.snapshot import Snapshot, SnapshotStore
 from router.routes.table import Route
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.anyio
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -129,9 +125,14 @@ def children(process: asyncio.subprocess.Process) -> list[psutil.Process]:
     return [child for child in psutil.Process(process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
 
 
+def of_two_workers(home: Path) -> dict[str, str]:
+    """Each worker tells of its health on a port of its own, the second on the next one."""
+    return environment(home, WAGGLE_ROUTER_WORKERS="2", WAGGLE_ROUTER_HEALTH=f"127.0.0.1:{free_port(span=2)}")
+
+
 async def test_workers_share_the_port_and_come_back(tmp_path: Path) -> None:
     with_routes(tmp_path)
-    environ = environment(tmp_path, WAGGLE_ROUTER_WORKERS="2")
+    environ = of_two_workers(tmp_path)
     async with a_router(environ) as process:
         await eventually(lambda: is_ready(environ))
         first = {child.pid for child in children(process)}
@@ -145,9 +146,39 @@ async def test_workers_share_the_port_and_come_back(tmp_path: Path) -> None:
             assert await process.wait() == 0
 
 
+def listens(process: psutil.Process, port: int) -> bool:
+    return any(one.laddr.port == port and one.status == psutil.CONN_LISTEN for one in process.net_connections("tcp4"))
+
+
+async def taken(port: int) -> socket.socket:
+    """`port` as soon as whoever had it is gone; held before a worker that starts anew can have it."""
+
+    def bound() -> socket.socket:
+        return socket.create_server(("127.0.0.1", port))
+
+    return await eventually(bound, every_s=0.001)
+
+
+async def test_a_worker_whose_port_is_taken_when_it_comes_back_is_tried_again(tmp_path: Path) -> None:
+    with_routes(tmp_path)
+    environ = of_two_workers(tmp_path)
+    second = int(environ["WAGGLE_ROUTER_HEALTH"].rpartition(":")[2]) + 1
+    async with a_router(environ) as process:
+        await eventually(lambda: is_ready(environ))
+        await eventually(lambda: not port_is_free(second))
+        died = next(child for child in children(process) if listens(child, second))
+        seen = {child.pid for child in children(process)}
+        known = len(seen)
+        died.kill()
+        with await taken(second):
+            await eventually(lambda: seen.update(child.pid for child in children(process)) or len(seen) >= known + 2)
+            assert await answers(environ)
+        await eventually(lambda: any(listens(child, second) for child in children(process)))
+
+
 async def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     with_routes(tmp_path)
-    environ = environment(tmp_path, WAGGLE_ROUTER_WORKERS="2")
+    environ = of_two_workers(tmp_path)
     async with a_router(environ) as process:
         await eventually(lambda: is_ready(environ))
         workers = children(process)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.platform import Platform, free_port
+from control_plane.provision.processes import free_port
+from tests.harness.platform import Platform
 
 
 @dataclass(frozen=True)

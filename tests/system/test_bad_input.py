@@ -14,11 +14,12 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from control_plane.provision.processes import free_port
 from protos.admin.v1 import admin_pb2
 from protos.cell.v1 import cell_pb2
 from protos.directory.v1 import directory_pb2
 from protos.tunnel.v1 import tunnel_pb2
-from tests.harness.platform import Platform, Refused, free_port
+from tests.harness.platform import Platform, Refused
 from tests.harness.slack import web_client
 from tests.system.conftest import Workspace
 

@@ -14,7 +14,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from tests.harness.platform import Platform, clean_environment, free_port
+from control_plane.provision.processes import free_port
+from tests.harness.platform import Platform, clean_environment
 from tests.scenario.walk import Line, Step, Walk, first_names, steps
 
 pytestmark = [pytest.mark.system, pytest.mark.lasts(180)]

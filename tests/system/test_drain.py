@@ -24,28 +24,29 @@ def runs(platform: Platform, process: str) -> bool:
 
 async def test_a_cell_is_drained_and_retired(platform: Platform) -> None:
     made = [Workspace.of(platform.workspace(f"bees-{number}")) for number in range(3)]
-    away = next(workspace for workspace in made if workspace.cell == "cell-1")
+    away = made[0]
+    emptied, other = away.cell, next(name for name in ("cell-1", "cell-2") if name != away.cell)
     client = web_client(platform, away.owner)
     channel = general(client)
     with Poster(client, channel) as poster:
         await eventually(lambda: len(poster.acknowledged) > 10)
-        drained = platform.waggle("cell", "drain", "cell-1", "--wait")
+        drained = platform.waggle("cell", "drain", emptied, "--wait")
     assert (drained["state"], drained["left"], drained["stuck"]) == ("draining", 0, [])
     assert poster.refused == []
     assert texts(client, channel) == poster.acknowledged
-    assert {cell_of(platform, workspace.name) for workspace in made} == {"cell-2"}
-    assert platform.workspace("newcomer")["cell"] == "cell-2"
+    assert {cell_of(platform, workspace.name) for workspace in made} == {other}
+    assert platform.workspace("newcomer")["cell"] == other
 
     with pytest.raises(Refused, match="can still be rolled back to it"):
-        platform.waggle("cell", "retire", "cell-1")
+        platform.waggle("cell", "retire", emptied)
     with pytest.raises(Refused, match="only cell that serves region"):
-        platform.waggle("cell", "drain", "cell-2")
+        platform.waggle("cell", "drain", other)
     for move in platform.waggle("move", "list"):
         platform.waggle("move", "finish", move["move_id"], "--wait")
-    assert platform.waggle("cell", "undrain", "cell-1")["state"] == "active"
-    assert platform.waggle("cell", "drain", "cell-1", "--wait")["left"] == 0
-    assert platform.waggle("cell", "retire", "cell-1")["state"] == "retired"
-    await eventually(lambda: not runs(platform, "cell-1"), within_s=60)
+    assert platform.waggle("cell", "undrain", emptied)["state"] == "active"
+    assert platform.waggle("cell", "drain", emptied, "--wait")["left"] == 0
+    assert platform.waggle("cell", "retire", emptied)["state"] == "retired"
+    await eventually(lambda: not runs(platform, emptied), within_s=60)
     assert client.chat_postMessage(channel=channel, text="still here")["ok"]
 
 

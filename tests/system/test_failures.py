@@ -8,9 +8,10 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from control_plane.provision.processes import free_port
 from tests.harness import faults
 from tests.harness.eventually import eventually
-from tests.harness.platform import Platform, free_port
+from tests.harness.platform import Platform
 from tests.harness.slack import Listener, web_client
 from tests.system.conftest import Workspace
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from control_plane.provision.processes import free_port
 from tests.harness.builds import FAILING, a_build
 from tests.harness.callers import calling
 from tests.harness.eventually import eventually
-from tests.harness.platform import Platform, Refused, free_port
+from tests.harness.platform import Platform, Refused
 
 pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(300)]
 CELLS = ("cell-1", "cell-2", "cell-3", "cell-4")

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.harness.platform import WAGGLE, Platform, Refused, clean_environment, free_port
+from control_plane.provision.processes import free_port
+from tests.harness.platform import WAGGLE, Platform, Refused, clean_environment
 
 pytestmark = pytest.mark.system
 READY_FROM_NOTHING_S, CELL_ADDED_S = 120, 60

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from slack_sdk import WebClient
 
+from control_plane.provision.processes import free_port
 from tests.harness.eventually import eventually
-from tests.harness.platform import Platform, Refused, free_port
+from tests.harness.platform import Platform, Refused
 from tests.harness.slack import web_client
 from tests.system.test_failures import general, texts
 

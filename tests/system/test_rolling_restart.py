@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.provision.processes import free_port
 from tests.chaos.stage import Stage, staged
 from tests.harness.eventually import eventually
-from tests.harness.platform import Platform, free_port
+from tests.harness.platform import Platform
 
 pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(300)]
 PROCESSES = ("cell-1", "cell-2", "router")

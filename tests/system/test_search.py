@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.provision.processes import free_port
 from tests.harness.eventually import eventually
 from tests.harness.opensearch import Node, a_node
-from tests.harness.platform import Platform, free_port
+from tests.harness.platform import Platform
 from tests.harness.slack import web_client
 
 pytestmark = [pytest.mark.anyio, pytest.mark.system, pytest.mark.lasts(180)]

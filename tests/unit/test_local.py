@@ -10,9 +10,10 @@ import pytest
 from chassis.identity import CellName
 from control_plane.provision.errors import PortTaken, ProvisionError
 from control_plane.provision.interface import CellSpec
-from control_plane.provision.layout import PORTS, Layout, Ports
+from control_plane.provision.layout import Layout, Ports
 from control_plane.provision.local import CELLS_MAX, LocalProvisioner
 from control_plane.provision.log_limits import limit_logs
+from control_plane.provision.processes import PORTS
 from control_plane.provision.secret_files import kept_secret
 
 
