@@ -22,6 +22,8 @@ from protos.cell.v1 import cell_pb2, transfer_pb2, transfer_pb2_grpc
 
 AWAIT_MARK_MS_MAX = 10_000
 COMPARE_MS_MAX = 5_000
+DRIVER_FAILED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises on a connection that broke under it; the second where it broke between two of its messages."""
 
 
 class TransferService(transfer_pb2_grpc.TransferServicer):
@@ -138,7 +140,7 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
             if hasattr(request, "move_id"):
                 stream_of(request.move_id)
             yield workspace_id
-        except (WaggleError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (WaggleError, DBAPIError, asyncpg.PostgresError, *DRIVER_FAILED, OSError, TimeoutError) as error:
             status = status_of(error)
             said = str(error) if isinstance(error, WaggleError) else f"{type(error).__name__} in the cell"
             self._log.warning("move verb refused", verb=verb, workspace_id=workspace_id, status=status.name, error=str(error)[:300])
