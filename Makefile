@@ -14,13 +14,14 @@ MOVE_SUITES := moves small-moves rollbacks copying neighbours routes
 PROTOS := $(wildcard protos/*/v1/*.proto)
 # Tests wait more than they work: two processes share them, a file to one of them. What both showed is judged last.
 TESTERS ?= 2
+USUAL := "not long and not chaos"
 SHOWN := .pytest_cache/shown
 JUDGE := tests/contract/test_subtraction.py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-again lint types format protos methods bench bench-moves chaos chaos-moves imports kubernetes-tools golden clean
+.PHONY: help up down test test-again test-long lint types format protos methods bench bench-moves chaos chaos-moves imports kubernetes-tools golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,14 +32,17 @@ up: $(STAMP) ## start the platform here: control plane, router, two cells, a dem
 down: $(STAMP) ## stop what `make up` started; the data stays
 	@$(BIN)/waggle down $(ARGS)
 
-test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but chaos; the servers they need are started by them
+test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but long ones and chaos; the servers they need are started by them
 	@rm -rf $(SHOWN)
-	@$(BIN)/python -m pytest -m "not chaos" -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
+	@$(BIN)/python -m pytest -m $(USUAL) -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown=$(SHOWN))
 
 test-again: $(STAMP) ## run what failed in the last `make test` again, one by one; what fails then has failed
-	@$(BIN)/python -m pytest -v --lf --lfnf=none -m "not chaos" --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
+	@$(BIN)/python -m pytest -v --lf --lfnf=none -m $(USUAL) --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown=$(SHOWN))
+
+test-long: $(STAMP) $(OPENSEARCH_NODE) ## run the tests that take a minute each: rollouts, rebalances, failovers, imports that are killed (5 min)
+	@$(BIN)/python -m pytest -v -m "long and not chaos" $(ARGS)
 
 lint: $(STAMP) ## style, and which package may import which
 	@$(BIN)/ruff check .

@@ -47,6 +47,7 @@ async def tenancy(platform: Platform, cell: str, workspace_id: str) -> tuple[str
 
 
 @pytest.mark.lasts(400)
+@pytest.mark.long
 async def test_a_lost_cell_is_restored_and_fenced(platform: Platform, tmp_path: Path) -> None:
     acme = Workspace.of(platform.workspace("acme-inc", cell="cell-1"))
     client, backup = web_client(platform, acme.owner), tmp_path / "backup"

@@ -1,14 +1,11 @@
 """What dies takes only its own with it, and what was acknowledged stays."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from control_plane.provision.processes import free_port
 from tests.harness import faults
 from tests.harness.eventually import eventually
 from tests.harness.platform import Platform
@@ -71,16 +68,6 @@ async def restarted(platform: Platform, process: str) -> None:
     await eventually(lambda: platform.pid(process) != before, within_s=30)
 
 
-@pytest.fixture
-def fresh_platform(tmp_path: Path) -> Iterator[Platform]:
-    platform = Platform(tmp_path / "home", free_port())
-    platform.up()
-    try:
-        yield platform
-    finally:
-        platform.down()
-
-
 async def test_a_killed_cell_takes_only_its_own_workspaces_and_loses_nothing(
     platform: Platform, acme: Workspace, globex: Workspace
 ) -> None:
@@ -109,12 +96,24 @@ async def test_a_killed_cell_takes_only_its_own_workspaces_and_loses_nothing(
         assert socket.closes == [], "the client's socket stayed open"
 
 
-async def test_everything_goes_on_without_the_control_plane(fresh_platform: Platform) -> None:
+async def test_down_and_up_again_brings_everything_back(platform: Platform) -> None:
+    kept = Workspace.of(platform.workspace("kept"))
+    client = web_client(platform, kept.owner)
+    channel = general(client)
+    client.chat_postMessage(channel=channel, text="post 1")
+    platform.down()
+    with pytest.raises(OSError):
+        client.auth_test()
+    platform.up()
+    assert texts(client, channel) == ["post 1"]
+    assert platform.waggle("workspace", "show", "kept")["cell"] == kept.cell
+
+
+async def test_everything_goes_on_without_the_control_plane(platform: Platform) -> None:
     """I6."""
-    platform = fresh_platform
-    acme = Workspace.of(platform.workspace("acme-inc", cell="cell-1"))
+    asked = Workspace.of(platform.workspace("asked-for", cell="cell-1"))
     unasked = Workspace.of(platform.workspace("never-asked-for", cell="cell-2"))
-    client = web_client(platform, acme.owner)
+    client = web_client(platform, asked.owner)
     channel = general(client)
     snapshot = platform.home / "router" / "routes"
     await eventually(lambda: unasked.workspace_id.encode() in snapshot.read_bytes(), within_s=2)
@@ -125,17 +124,3 @@ async def test_everything_goes_on_without_the_control_plane(fresh_platform: Plat
         await eventually(lambda: web_client(platform, unasked.owner).auth_test()["ok"], within_s=30)
         await eventually(lambda: client.chat_postMessage(channel=channel, text="post 2")["ok"], within_s=30)
         assert texts(client, channel) == ["post 1", "post 2"]
-
-
-async def test_down_and_up_again_brings_everything_back(fresh_platform: Platform) -> None:
-    platform = fresh_platform
-    acme = Workspace.of(platform.workspace("acme-inc"))
-    client = web_client(platform, acme.owner)
-    channel = general(client)
-    client.chat_postMessage(channel=channel, text="post 1")
-    platform.down()
-    with pytest.raises(OSError):
-        client.auth_test()
-    platform.up()
-    assert texts(client, channel) == ["post 1"]
-    assert platform.waggle("workspace", "show", "acme-inc")["cell"] == acme.cell

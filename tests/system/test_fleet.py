@@ -16,7 +16,7 @@ from tests.harness.callers import calling
 from tests.harness.eventually import eventually
 from tests.harness.platform import Platform, Refused
 
-pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(300)]
+pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(300), pytest.mark.long]
 CELLS = ("cell-1", "cell-2", "cell-3", "cell-4")
 OWN = version("waggle")
 

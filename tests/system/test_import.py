@@ -35,6 +35,7 @@ def wait_for_channel(platform: Platform, token: str, channel: str) -> None:
     raise AssertionError(f"nothing was imported within {BEGUN_S_MAX} s")
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_it_ends_as_if_it_never_was(platform: Platform, tmp_path: Path) -> None:
     path, out = tmp_path / "export.zip", tmp_path / "out.zip"
     an_export(path, MESSAGES)

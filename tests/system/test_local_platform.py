@@ -112,20 +112,14 @@ def test_ctrl_c_in_the_foreground_stops_everything(tmp_path: Path) -> None:
     assert list((platform.home / "run").iterdir()) == []
 
 
-def test_down_leaves_no_process_and_says_so_twice(tmp_path: Path) -> None:
-    platform = Platform(tmp_path / "home", free_port())
-    platform.up(cells=1)
-    assert "stopped" in platform.run("down")
-    assert processes_of(platform.home) == []
-    assert "nothing runs" in platform.run("down")
-
-
-def test_a_cell_that_cannot_start_keeps_nobody_else_from_serving(tmp_path: Path) -> None:
+def test_down_leaves_no_process_and_up_serves_without_a_cell_that_cannot_start(tmp_path: Path) -> None:
     platform = Platform(tmp_path / "home", free_port())
     platform.up(cells=2)
     demo = json.loads((platform.home / "demo.json").read_text())["name"]
     burnt = {"cell-1", "cell-2"} - {platform.waggle("workspace", "show", demo)["cell"]}
-    platform.run("down")
+    assert "stopped" in platform.run("down")
+    assert processes_of(platform.home) == []
+    assert "nothing runs" in platform.run("down")
     (platform.home / "cells" / burnt.pop() / "postgres" / "data" / "global" / "pg_control").unlink()
     try:
         platform.up(cells=2)

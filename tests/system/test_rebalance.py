@@ -16,7 +16,7 @@ from tests.harness.platform import Platform, Refused
 from tests.harness.slack import web_client
 from tests.system.test_failures import general, texts
 
-pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(400)]
+pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(400), pytest.mark.long]
 
 BEES, POSTS = 6, 40
 SETTINGS = {"WAGGLE_CONTROL_LOAD_INTERVAL_S": "1", "WAGGLE_CONTROL_CELL_EVENTS_PER_S": "1"}
