@@ -7,20 +7,10 @@ import psutil
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds (user + system) and RSS in bytes, summed over a process and its children."""
+    """CPU seconds (user + system) and RSS in bytes."""
 
     cpu_s: float
     rss_bytes: int
-
-
-def usage(pid: int) -> Usage:
-    cpu_s, rss_bytes = 0.0, 0
-    root = psutil.Process(pid)
-    for process in [root, *root.children(recursive=True)]:
-        times = process.cpu_times()
-        cpu_s += times.user + times.system
-        rss_bytes += process.memory_info().rss
-    return Usage(cpu_s, rss_bytes)
 
 
 def own(pid: int) -> Usage:

@@ -25,7 +25,6 @@ BATCH_BYTES_MAX = 512 * 1024
 """A batch is closed once it holds this much; with one whole body on top it stays below a gRPC message of 1 MiB."""
 WINDOW_BYTES = 4 * 1024 * 1024
 QUEUE_BYTES_MAX = 8 * 1024 * 1024
-MESSAGE_BYTES_MAX = 2 * 1024 * 1024
 LAST_WRITE_S_MAX = 2.0
 """How long an ended stream waits for the write that is on its way; a peer that does not read could hold it for ever."""
 

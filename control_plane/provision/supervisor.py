@@ -1,8 +1,7 @@
-"""`waggle up` and `waggle down`: a whole platform on this machine, as real processes that are kept running.
+"""`waggle up`: a whole platform on this machine, as real processes that are kept running.
 
-up(UpOptions(home=Path(".waggle")))       # in the foreground until Ctrl-C, SIGTERM or down(); returns the exit code
+up(UpOptions(home=Path(".waggle")))       # in the foreground until Ctrl-C, SIGTERM or `waggle down`; returns the exit code
 up(UpOptions(home=..., detach=True))      # returns 0 when requests are served
-down(Path(".waggle"))                     # the data stays
 """
 
 import asyncio
@@ -19,11 +18,8 @@ from control_plane.provision.detached import start_detached
 from control_plane.provision.layout import Layout
 from control_plane.provision.platform_file import read_state
 from control_plane.provision.progress import Progress, summary
-from control_plane.provision.stopping import stop_platform
 from control_plane.provision.supervisor_lock import AlreadyRunning, holder
 from control_plane.provision.upbringing import Upbringing
-
-DEFAULT_PORT = 8080
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +51,6 @@ def up(options: UpOptions) -> int:
     except WaggleError as error:
         sys.stderr.write(f"waggle: {error}\n")
         return 1
-
-
-def down(home: Path) -> int:
-    """Stop what runs in `home`, bounded; 0 also when nothing ran."""
-    try:
-        stopped = stop_platform(Layout(home))
-    except WaggleError as error:
-        sys.stderr.write(f"waggle: {error}\n")
-        return 1
-    sys.stdout.write(f"{stopped}\n")
-    return 0
 
 
 async def _foreground(options: UpOptions, layout: Layout, console: Console) -> int:

@@ -40,7 +40,6 @@ INTERNAL = refusal(500, "internal_error")
 DEADLINE = refusal(504, "request_timeout")
 TOO_LARGE = refusal(413, "request_too_large", close=True)
 TOO_SLOW = refusal(408, "request_timeout", close=True)
-BAD_REQUEST = refusal(400, "invalid_request", close=True)
 
 
 def ratelimited(retry_after_s: int) -> Answer:

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import structlog
 from prometheus_client import Counter, Gauge
 
 from protos.tunnel.v1 import tunnel_pb2
@@ -26,7 +25,6 @@ RESTART = 1012
 
 SOCKETS = Gauge("waggle_router_sockets", "WebSockets open")
 MESSAGES = Counter("waggle_router_socket_messages_in", "Messages from clients' WebSockets")
-log = structlog.get_logger("router.edge")
 
 
 class Sessions(Protocol):

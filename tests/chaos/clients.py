@@ -19,7 +19,6 @@ ATTEMPT_S = 15.0
 PAUSE_S = 0.15
 PASSING = frozenset({"service_unavailable", "request_timeout", "ratelimited", "internal_error", "fatal_error"})
 """Words that tell a client to ask again. Any other would make it give up, and nothing that we break justifies that."""
-RELOAD = 4001
 PASSING_UPGRADES = ("503", "504", "429", "500", "502", "401")
 """401: the ticket ran out while the edge stood still."""
 

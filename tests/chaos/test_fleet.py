@@ -23,7 +23,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.anyio, pytest.mark.lasts(900)]
 CELLS = ("cell-1", "cell-2", "cell-3", "cell-4")
 OWN = version("waggle")
 ROLLED_BACK_S_MAX = 60.0
-WIDER = "ALTER TABLE messages ADD planted int"
 HOLDING = "SELECT count(*) FROM messages"
 
 

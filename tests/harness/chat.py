@@ -23,7 +23,7 @@ from chassis.flags import Switchboard
 from chassis.mail import Mailer
 from tests.harness.databases import FreshDatabase
 from tests.harness.shown import write_down
-from tests.harness.workspaces import a_log, a_workspace, execute
+from tests.harness.workspaces import a_log, a_workspace
 
 HOST = "chat.test:8080"
 SECRET = b"s" * 32
@@ -168,10 +168,6 @@ class Chat:
         owner = ChatClient(self.workload.app, tenant, made["tokens"]["owner"], made["owner_id"])
         bot = ChatClient(self.workload.app, tenant, made["tokens"]["bot"], made["bot_id"])
         return Workspace(self.workload, tenant, owner, bot, made["general_id"])
-
-    async def unfound(self, scope: TenantScope) -> None:
-        """Take the team's row away behind chat's back."""
-        await execute(self.databases.owner_url, "DELETE FROM teams WHERE workspace_id = $1", scope.workspace_id)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """Real PostgreSQL and Valkey for tests: one server each per session, a fresh migrated database per test.
 
 async def test_it(cell_database: FreshDatabase) -> None:
-    engine = create_async_engine(cell_database.app_sqlalchemy_url)
+    async with a_log(cell_database.app_url) as (database, log): ...
 """
 
 import asyncio
@@ -36,10 +36,6 @@ class FreshDatabase:
     @property
     def owner_sqlalchemy_url(self) -> str:
         return _for_sqlalchemy(self.owner_url)
-
-    @property
-    def app_sqlalchemy_url(self) -> str:
-        return _for_sqlalchemy(self.app_url)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,6 @@ from cells.chat.slack.registry import registry_of
 from chassis.clock import Clock, SystemClock
 from tests.harness.chat import ChatClient, Workspace
 
-Reply = dict[str, Any]
-
 
 async def index(workspace: Workspace) -> None:
     """What was said in the workspace can be found by PostgreSQL."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import grpc
 
@@ -18,7 +17,6 @@ from router.forward import Forwarder, Limits, forwarding
 from router.routes.table import CellEntry, Endpoint, Route, RouteTable
 
 WORKSPACE = WorkspaceId("T123456789A")
-Facts = dict[str, Any]
 
 
 class App:

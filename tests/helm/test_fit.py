@@ -31,7 +31,6 @@ SECRETS = {
 """What Secrets and the pod's own facts say in these tests."""
 RECORDED = {"waggle_sessions"}
 """Made by a recording rule."""
-SPREAD = {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
 SUFFIXES = re.compile(r"_(bucket|count|sum)$")
 
 
@@ -68,7 +67,8 @@ def test_processes_accept_what_they_are_told(chart: str, values: str) -> None:
 @pytest.mark.parametrize("chart", CHARTS)
 def test_every_variable_is_one_that_somebody_reads(chart: str) -> None:
     known = {about.variable for cls in (CellSettings, Settings, ControlSettings) for about in settings_of(cls)}
-    known |= {"WAGGLE_APP_PASSWORD", "WAGGLE_ADMIN_ADDRESS", "WAGGLE_PUBLIC_URL"}  # of migrations, and of the command line
+    known |= {"WAGGLE_APP_PASSWORD", "WAGGLE_MIGRATION_LOCK_TIMEOUT_S", "WAGGLE_MIGRATION_STATEMENT_TIMEOUT_S"}  # of migrations
+    known |= {"WAGGLE_ADMIN_ADDRESS", "WAGGLE_PUBLIC_URL"}  # of the command line
     text = "".join(path.read_text() for path in (HELM / chart / "templates").iterdir())
     assert not set(re.findall(r"name: (WAGGLE_\w+)", text)) - known
 

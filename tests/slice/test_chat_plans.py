@@ -120,7 +120,6 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(below)
 
 
-LARGE = {"members", "channels", "mentions", "reactions", "message_versions", "scheduled_messages", "reminders"}
 ONE = {"c": [BIG], "u": [ME]}
 COUNTING = {"most": 1_000, "all": list(EVERYONE_TARGETS)}
 QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {

@@ -15,7 +15,6 @@ from control_plane.rebalance.policy import Capacities, Policy
 from control_plane.registry import Cell, CellState, Process, Rest
 
 CAPACITIES = Capacities(events_per_s=100, connections=1_000, bytes=1e9)
-EVENTS = 1
 
 
 def a_cell(name: str, capacity: int = 100, region: str = "local", dedicated: bool = False, age_s: float = 0.0) -> Cell:

@@ -23,7 +23,6 @@ class Kind:
 
 
 BINARY = Kind("application/octet-stream", "binary")
-TEXT = Kind("text/plain", "text", inline=True)
 HTML = Kind("text/html", "html")
 SVG = Kind("image/svg+xml", "svg")
 XML = Kind("application/xml", "xml")

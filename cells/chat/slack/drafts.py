@@ -102,12 +102,6 @@ def carried_of(draft: ContentArguments) -> dict[str, Any]:
     return carried
 
 
-def extras_of(draft: ContentArguments) -> str | None:
-    """JSON of what is carried; None where nothing is."""
-    carried = {name: value for name, value in carried_of(draft).items() if value}
-    return _encode(carried).decode() if carried else None
-
-
 def checked_blocks(blocks: Nested) -> list[dict[str, Any]]:
     """With ids for those that have none."""
     if not isinstance(blocks, list):

@@ -43,7 +43,7 @@ from cells.chat.slack.call import Answer, Call
 from cells.chat.slack.destinations import destination
 from cells.chat.slack.drafts import checked_blocks
 from cells.chat.slack.errors import InvalidArguments
-from cells.chat.slack.registry import FORM, MULTIPART, Method, Tier
+from cells.chat.slack.registry import Method, Tier
 from chassis.flags import Flag
 from chassis.identity import ChannelId
 
@@ -294,7 +294,6 @@ _SHARES = (ChannelNotFound, NotInChannel, ChannelArchived, InvalidThreadTs, TooM
 _OPENS = (UploadsDisabled, AltTextTooLarge, UnknownSnippetType, SnippetTooLarge, FileTooLarge, StorageLimitExceeded)
 _BLOCKS = (InvalidBlocks, InvalidBlocksFormat, BlocksTooLong)
 _WRITE, _READ = ("files:write",), ("files:read",)
-_FORMS = (FORM, MULTIPART)
 _SEES = (FileNotFound, FileDeleted)
 _OFF: Any = {"flag": Flag.FILES, "off": UploadsDisabled}
 

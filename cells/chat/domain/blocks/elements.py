@@ -16,7 +16,6 @@ from cells.chat.domain.blocks.compositions import (
     URL,
     WORKFLOW,
     plain,
-    text,
 )
 
 _STYLE = string(7, choices=("primary", "danger"))
@@ -93,4 +92,3 @@ IN_CONTEXT = {"image": IMAGE, **{kind: mapping({"text": string(3_000, 1)}, "text
 IN_CONTEXT_ACTIONS = {"feedback_buttons": FEEDBACK, "icon_button": ICON}
 INTERACTIVE = frozenset((*IN_ACTIONS, *IN_INPUT, *IN_CONTEXT_ACTIONS))
 """Those that have an `action_id`; one is made where none was given."""
-SECTION_TEXT = text(3_000)

@@ -26,10 +26,6 @@ class Members:
         rows = await self._connection.execute(_AMONG, {"w": self._workspace, "c": channel_id, "u": list(user_ids)})
         return frozenset(row.user_id for row in rows)
 
-    async def channels_of(self, user_id: str) -> list[str]:
-        rows = await self._connection.execute(_CHANNELS_OF, {"w": self._workspace, "u": user_id})
-        return [row.channel_id for row in rows]
-
     async def groups_of_active(self, user_ids: Sequence[str]) -> dict[str, frozenset[str]]:
         """What each of these users hears, as far as there is one who is not deactivated: their channels, and all but guests what is
         said of public ones.
@@ -61,7 +57,6 @@ class Members:
 _LIST = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id > :after ORDER BY user_id LIMIT :n")
 _COUNT = text("SELECT num_members FROM channels WHERE workspace_id = :w AND channel_id = :c")
 _AMONG = text("SELECT user_id FROM members WHERE workspace_id = :w AND channel_id = :c AND user_id = ANY(CAST(:u AS text[]))")
-_CHANNELS_OF = text("SELECT channel_id FROM members WHERE workspace_id = :w AND user_id = :u")
 _GROUPS_OF_ACTIVE = text(
     "SELECT u.user_id, u.role, ARRAY(SELECT m.channel_id FROM members m WHERE m.workspace_id = :w AND m.user_id = u.user_id) AS channels"
     " FROM users u WHERE u.workspace_id = :w AND u.user_id = ANY(CAST(:u AS text[])) AND NOT u.deleted"

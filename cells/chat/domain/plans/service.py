@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cells.chat.domain.plans.errors import MemberLimitExceeded, StorageLimitExceeded, UnknownPlan
+from cells.chat.domain.plans.errors import MemberLimitExceeded, UnknownPlan
 from cells.chat.domain.plans.plan import PLANS, Plan
 from cells.chat.domain.plans.repository import Plans
 from cells.chat.domain.retention.service import plan_expiry
@@ -30,10 +30,3 @@ async def require_room_for_member(tx: Transaction) -> None:
     plan = await plans.get()
     if plan.members is not None and await plans.count_members() >= plan.members:
         raise MemberLimitExceeded(f"the plan {plan.name} has room for {plan.members} people")
-
-
-async def require_room_for_bytes(tx: Transaction, kept_bytes: int, new_bytes: int) -> None:
-    """`kept_bytes` is what all files of the workspace hold now."""
-    plan = await Plans(tx.connection, tx.scope).get()
-    if plan.storage_bytes is not None and kept_bytes + new_bytes > plan.storage_bytes:
-        raise StorageLimitExceeded(f"the plan {plan.name} has room for {plan.storage_bytes} bytes")

@@ -43,10 +43,6 @@ class NotAdmin(DomainError):
     code = "not_admin"
 
 
-class InvalidZone(DomainError):
-    code = "invalid_timezone"
-
-
 class CannotChangeOwner(DomainError):
     """Only an owner changes owners, and the primary owner stays."""
 

@@ -5,18 +5,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from cells.chat.domain.users.errors import InvalidZone
-
 UTC_FACE = {"tz": "Etc/UTC", "tz_label": "Coordinated Universal Time", "tz_offset": 0}
-NAME_LENGTH_MAX = 64
 _DAY_US = 86_400_000_000
-
-
-def checked_zone(name: str) -> str:
-    """Raises InvalidZone for what the time zone database of this machine does not hold."""
-    if len(name) > NAME_LENGTH_MAX or _zone(name) is None:
-        raise InvalidZone(f"no such time zone: {name[:NAME_LENGTH_MAX]!r}")
-    return name
 
 
 def zone_face(name: str, now_us: int) -> dict[str, Any]:
