@@ -14,7 +14,7 @@ from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyTabl
 from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
 from cells.runtime.transfer.locking import RowLocked
 from cells.runtime.transfer.moving import purging
-from cells.runtime.transfer.moving.digests import digest
+from cells.runtime.transfer.moving.comparing import Compared, Comparison
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.obstacles import obstacles
 from cells.runtime.transfer.ownership import StreamGone
@@ -35,10 +35,6 @@ class Side:
     log: WorkspaceLog
     ownership: Ownership
     moves: Moves
-
-    async def digest(self, workspace_id: WorkspaceId) -> dict[tuple[str, int], tuple[int, str]]:
-        async with self.owner.connected(workspace_id) as connection:
-            return {(b.table, b.bucket): (b.rows, b.hash) for b in await digest(connection, TABLES, workspace_id, ())}
 
 
 @pytest.fixture
@@ -72,6 +68,14 @@ async def copied(source: Side, target: Side, workspace_id: WorkspaceId, move_id:
             await asyncio.wait({copying.task})
 
 
+async def compared(one: Side, other: Side, workspace_id: WorkspaceId) -> Compared:
+    """Row by row; the workspace stands still."""
+    found = Compared()
+    async with one.owner.connected(workspace_id) as ours, other.owner.connected(workspace_id) as theirs:
+        await Comparison(ours, theirs, workspace_id, found).whole(TABLES)
+    return found
+
+
 async def say(side: Side, workspace_id: WorkspaceId, count: int, epoch: int = 1) -> None:
     scope = TenantScope(workspace_id, epoch)
     for number in range(count):
@@ -95,8 +99,8 @@ async def test_a_workspace_is_carried_over_while_it_is_written(two: tuple[FreshD
             await a.log.commit(TenantScope(ours, 1), Say("too late"))
         assert await b.moves.await_mark(MOVE, ours, 7, 10) == (True, sealed.seq)
         assert sealed.seq == 350
-        assert await a.digest(ours) == await b.digest(ours)
-        assert await b.digest(neighbour) == {}
+        assert (await compared(a, b, ours)).differs == []
+        assert (await compared(b, b, neighbour)).rows == 0
         await b.ownership.take(ours, 2, sealed.seq, sealed.last_ts_us)
         await a.ownership.retire(ours, 2, "b")
         with pytest.raises(Moved):
@@ -108,8 +112,8 @@ async def test_a_workspace_is_carried_over_while_it_is_written(two: tuple[FreshD
             assert await side.moves.leftovers() == []
         while not (await a.moves.purge(ours, forget=False))[0]:
             pass
-        assert await a.digest(ours) == {}
-        assert (await a.digest(neighbour)) != {}
+        assert (await compared(a, a, ours)).rows == 0
+        assert (await compared(a, a, neighbour)).rows > 0
         with pytest.raises(CannotMove, match="is active here"):
             await b.moves.purge(ours, forget=False)
 
@@ -143,7 +147,7 @@ async def test_what_is_written_at_the_target_comes_back_and_goes_no_further(two:
         await say(b, ours, 100, epoch=2)
         again = await b.ownership.seal(ours, 2, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 2)
         assert await a.moves.await_mark(MOVE, ours, 2, 10) == (True, again.seq) == (True, 140)
-        assert await a.digest(ours) == await b.digest(ours)
+        assert (await compared(a, b, ours)).differs == []
         taken = await a.ownership.take(ours, 3, again.seq, again.last_ts_us)
         assert (taken.state, taken.epoch, taken.seq) == ("active", 3, 140)
         for side in (a, b):
@@ -179,7 +183,7 @@ async def test_a_write_under_way_at_the_seal_is_before_the_mark_vitess_16563(two
         sealed = await sealing
         assert sealed.seq == 6
         assert await b.moves.await_mark(MOVE, ours, 1, 10) == (True, 6)
-        assert await a.digest(ours) == await b.digest(ours)
+        assert (await compared(a, b, ours)).differs == []
         for side in (a, b):
             await side.moves.drop(MOVE, ours)
 

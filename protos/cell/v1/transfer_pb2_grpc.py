@@ -80,11 +80,6 @@ class TransferStub:
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkRequest.SerializeToString,
                 response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkReply.FromString,
                 _registered_method=True)
-        self.Digest = channel.unary_unary(
-                '/protos.cell.v1.Transfer/Digest',
-                request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestRequest.SerializeToString,
-                response_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestReply.FromString,
-                _registered_method=True)
         self.Compare = channel.unary_unary(
                 '/protos.cell.v1.Transfer/Compare',
                 request_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.CompareRequest.SerializeToString,
@@ -188,13 +183,6 @@ class TransferServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Digest(self, request, context):
-        """counts and order-independent hashes, by bucket of key
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def Compare(self, request, context):
         """said to the taker: begin, or say how far it is; what is equal is kept watch over
         """
@@ -291,11 +279,6 @@ def add_TransferServicer_to_server(servicer, server):
                     servicer.AwaitMark,
                     request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkRequest.FromString,
                     response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkReply.SerializeToString,
-            ),
-            'Digest': grpc.unary_unary_rpc_method_handler(
-                    servicer.Digest,
-                    request_deserializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestRequest.FromString,
-                    response_serializer=protos_dot_cell_dot_v1_dot_transfer__pb2.DigestReply.SerializeToString,
             ),
             'Compare': grpc.unary_unary_rpc_method_handler(
                     servicer.Compare,
@@ -576,33 +559,6 @@ class Transfer:
             '/protos.cell.v1.Transfer/AwaitMark',
             protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkRequest.SerializeToString,
             protos_dot_cell_dot_v1_dot_transfer__pb2.AwaitMarkReply.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Digest(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/protos.cell.v1.Transfer/Digest',
-            protos_dot_cell_dot_v1_dot_transfer__pb2.DigestRequest.SerializeToString,
-            protos_dot_cell_dot_v1_dot_transfer__pb2.DigestReply.FromString,
             options,
             channel_credentials,
             insecure,

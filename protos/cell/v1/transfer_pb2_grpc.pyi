@@ -50,8 +50,6 @@ class TransferStub:
     """frozen -> active at the same epoch; any other state stays as it is"""
     AwaitMark: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.AwaitMarkRequest, _transfer_pb2.AwaitMarkReply]
     """all that was committed before the mark has been applied here"""
-    Digest: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.DigestRequest, _transfer_pb2.DigestReply]
-    """counts and order-independent hashes, by bucket of key"""
     Compare: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CompareRequest, _transfer_pb2.CompareReply]
     """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
     CompareRest: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CompareRestRequest, _transfer_pb2.CompareRestReply]
@@ -88,8 +86,6 @@ class TransferAsyncStub(TransferStub):
     """frozen -> active at the same epoch; any other state stays as it is"""
     AwaitMark: _aio.UnaryUnaryMultiCallable[_transfer_pb2.AwaitMarkRequest, _transfer_pb2.AwaitMarkReply]  # type: ignore[assignment]
     """all that was committed before the mark has been applied here"""
-    Digest: _aio.UnaryUnaryMultiCallable[_transfer_pb2.DigestRequest, _transfer_pb2.DigestReply]  # type: ignore[assignment]
-    """counts and order-independent hashes, by bucket of key"""
     Compare: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CompareRequest, _transfer_pb2.CompareReply]  # type: ignore[assignment]
     """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
     CompareRest: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CompareRestRequest, _transfer_pb2.CompareRestReply]  # type: ignore[assignment]
@@ -177,14 +173,6 @@ class TransferServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.AwaitMarkReply, _abc.Awaitable[_transfer_pb2.AwaitMarkReply]]:
         """all that was committed before the mark has been applied here"""
-
-    @_abc_1.abstractmethod
-    def Digest(
-        self,
-        request: _transfer_pb2.DigestRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_transfer_pb2.DigestReply, _abc.Awaitable[_transfer_pb2.DigestReply]]:
-        """counts and order-independent hashes, by bucket of key"""
 
     @_abc_1.abstractmethod
     def Compare(

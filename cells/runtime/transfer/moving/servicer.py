@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 
 from cells.runtime.tenancy import NotMine, Tenancy
 from cells.runtime.transfer.locking import RowLocked
-from cells.runtime.transfer.moving.digests import BUCKETS, digest
 from cells.runtime.transfer.moving.moves import Moves
 from cells.runtime.transfer.moving.names import mark_of, stream_of
 from cells.runtime.transfer.moving.slots import slots_of_moves
@@ -83,15 +82,6 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
             timeout_s = min(request.timeout_ms, AWAIT_MARK_MS_MAX) / 1000
             seen, seq = await self._moves.await_mark(request.move_id, workspace_id, request.number, timeout_s)
             return transfer_pb2.AwaitMarkReply(seen=seen, seq=seq)
-
-    async def Digest(self, request: transfer_pb2.DigestRequest, context: Any) -> transfer_pb2.DigestReply:
-        async with self._answering(context, "digest", request) as workspace_id:
-            tables = tuple(table for table in self._moves.tables if request.table in ("", table.name))
-            asked = tuple(bucket for bucket in request.buckets if bucket < BUCKETS)
-            async with self._moves.database.connected(workspace_id) as connection:
-                found = await digest(connection, tables, workspace_id, asked)
-            buckets = [transfer_pb2.Bucket(table=b.table, bucket=b.bucket, rows=b.rows, hash=b.hash) for b in found]
-            return transfer_pb2.DigestReply(buckets=buckets)
 
     async def Compare(self, request: transfer_pb2.CompareRequest, context: Any) -> transfer_pb2.CompareReply:
         async with self._answering(context, "compare", request) as workspace_id:
