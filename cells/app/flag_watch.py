@@ -1,7 +1,6 @@
 """Hears what operators switch off, obeys at once, and keeps it in the cell's database for the next start."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import structlog
 from prometheus_client import Gauge
 
 from cells.runtime.tenancy.flags import FlagsRefused, KeptFlags
+from chassis.background import in_background
 from chassis.backoff import Backoff
 from chassis.flags import FLAGS_MAX, FlagSet, Switchboard, Word
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
@@ -47,13 +47,8 @@ class FlagWatch:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._watch_on())
-        try:
+        async with in_background(self._watch_on()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _watch_on(self) -> None:
         """Until cancelled. While the control plane is away, what another process of this cell has heard is read from the database."""

@@ -4,14 +4,14 @@ import asyncio
 import contextlib
 import secrets
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import grpc
 import structlog
 
+from chassis.background import in_background
 from chassis.clock import SystemClock
 from chassis.process import Lifecycle, serving_health
 from chassis.rpc import channel, credential_from_file
@@ -42,8 +42,8 @@ async def serve(settings: Settings, sock: socket.socket, lifecycle: Lifecycle) -
         control = await stack.enter_async_context(opened(channel(str(router.control_plane), credential, router.tls)))
         watch = DirectoryWatch(table, control, router_id=router_id(router, worker), address=str(Address(health.host, health_port)))
         if worker == 0:  # one writer of the files; every worker reads them
-            await stack.enter_async_context(running(SnapshotKeeper(table, SnapshotStore(router.home)).run()))
-        await stack.enter_async_context(running(watch.run()))
+            await stack.enter_async_context(in_background(SnapshotKeeper(table, SnapshotStore(router.home)).run()))
+        await stack.enter_async_context(in_background(watch.run()))
         forwarder = await stack.enter_async_context(forwarder_of(table, router, credential))
         app = edge_app(router, table, control, forwarder)
         await stack.enter_async_context(serving(app, sock, router.edge.serving, on_stop=app.drain))
@@ -96,23 +96,6 @@ def health_address(configured: Address, worker: int) -> Address:
 def router_id(router: RouterSettings, worker: int) -> str:
     name = router.router_id or f"{socket.gethostname()}:{router.listen.port}"
     return name if router.workers == 1 else f"{name}/{worker}"
-
-
-@asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """`work` beside the block; cancelled and awaited at its end."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_say_failure)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def _say_failure(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("background_work_failed", error=repr(task.exception()))
 
 
 @asynccontextmanager

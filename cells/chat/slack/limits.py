@@ -18,6 +18,7 @@ from prometheus_client import Counter
 from cells.chat.domain.errors import DomainError
 from cells.chat.domain.presence.sharing import Asking
 from cells.chat.slack.tiers import Allowance
+from chassis.background import in_background
 from chassis.clock import Clock
 
 BUCKETS_MAX = 50_000
@@ -86,12 +87,8 @@ class Limits:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._sharing())
-        try:
+        async with in_background(self._sharing()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
 
     async def _sharing(self) -> None:
         while True:

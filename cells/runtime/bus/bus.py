@@ -17,6 +17,7 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
 from cells.runtime.bus.connections import ANSWER_TIMEOUT_S, redis_at
+from chassis.background import in_background
 from chassis.backoff import Backoff
 
 PREFIX = "waggle:"
@@ -80,13 +81,10 @@ class Bus:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._keep(self._listen)), asyncio.create_task(self._keep(self._send))]
         try:
-            yield
+            async with in_background(self._keep(self._listen), self._keep(self._send)):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             BUS_CONNECTED.set(0)
             with contextlib.suppress(RedisError, OSError):
                 await self._redis.aclose()

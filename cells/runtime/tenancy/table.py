@@ -15,6 +15,7 @@ from cells.runtime.tenancy.database import Database
 from cells.runtime.tenancy.errors import NotExecuted, NotMine
 from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
 from cells.runtime.tenancy.tables import TenancyState, tenancy
+from chassis.background import in_background
 from chassis.identity import WorkspaceId
 
 POLL_S = 1.0
@@ -84,13 +85,8 @@ class TenancyTable:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Keeps the table fresh while the block runs: on `wake`, and at least every second."""
-        task = asyncio.create_task(self._watch())
-        try:
+        async with in_background(self._watch()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _watch(self) -> None:
         while True:

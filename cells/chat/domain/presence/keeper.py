@@ -37,6 +37,7 @@ from cells.chat.domain.presence.sharing import (
 )
 from cells.runtime.tenancy import NotExecuted
 from cells.runtime.workload import Admitted, Tenant
+from chassis.background import in_background
 from chassis.clock import Clock
 from chassis.flags import Flag, Switchboard
 from chassis.identity import WorkspaceId
@@ -195,13 +196,8 @@ class Presences:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._keep_telling()), asyncio.create_task(self._keep_beating())]
-        try:
+        async with in_background(self._keep_telling(), self._keep_beating()):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep_telling(self) -> None:
         while True:
