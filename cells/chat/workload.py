@@ -1,7 +1,8 @@
 """Chat as a cell's workload: what the runtime is given, and nothing it has to know."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 
 from cells.chat.commands import admit_workspace, commands
 from cells.chat.domain.abuse.guard import Guard
@@ -16,11 +17,11 @@ from cells.chat.domain.retention.service import DUE as EXPIRY
 from cells.chat.domain.retention.service import expire_messages
 from cells.chat.domain.scheduled.service import DUE as SCHEDULED
 from cells.chat.domain.scheduled.service import send_scheduled
-from cells.chat.domain.searching.service import search_of
+from cells.chat.domain.searching.service import Search, search_of
 from cells.chat.domain.tokens.ending import TOKEN_ENDS, end_token
 from cells.chat.domain.users.status import STATUS_ENDS, end_status
 from cells.chat.exchange.verbs import exchanges
-from cells.chat.files.filing import filing
+from cells.chat.files.filing import Filing, filing
 from cells.chat.files.settings import FileSettings
 from cells.chat.graphql.door import GraphQL
 from cells.chat.people_commands import people_commands
@@ -29,13 +30,14 @@ from cells.chat.slack.archives import Archives
 from cells.chat.slack.bearers import Bearers
 from cells.chat.slack.counts import FORGETFUL, Remembering
 from cells.chat.slack.dispatch import Dispatch
+from cells.chat.slack.front_page import FrontPage
 from cells.chat.slack.limits import Limits
 from cells.chat.slack.methods import all_methods
 from cells.chat.slack.people import PUBLIC_URL, People
 from cells.chat.slack.photos import PhotoDoor
 from cells.chat.slack.rtm import Once, RtmSessions
 from cells.chat.slack.signin_page import SigninPage
-from cells.runtime.workload import Workload
+from cells.runtime.workload import ASGIApp, Command, DueHandle, Errand, Workload
 from chassis.clock import Clock
 from chassis.flags import Switchboard
 from chassis.mail import Mailer
@@ -67,55 +69,97 @@ def chat(
     `mailer` takes letters to people, with links that begin with `public_url`; without it none is sent. `tell_addresses`
     hears whose addresses are in a workspace. `flags` is what operators switch off; without it everything is on.
     """
-    flags = flags or Switchboard()
-    bearers, presences = Bearers(clock), Presences(clock, shared, flags)
-    limits = Limits(clock, rate_limits, shared) if rate_limits else None
-    kept = filing(files or FileSettings(), clock, flags)
-    searching = search_of(search or SearchSettings(), cell, clock)
-    guard = Guard(clock)
-    watching = guard if rate_limits else None
-    people = People(bearers, public_url=public_url) if mailer is None else People(bearers, mailer, public_url)
-    api = Dispatch(
-        all_methods(remembered, presences, kept.intake, watching, people, searching.library),
-        bearers,
-        clock,
-        limits,
-        presences.on_call,
-        flags,
+    flags, bearers = flags or Switchboard(), Bearers(clock)
+    rooms = _Rooms(
+        clock=clock,
+        flags=flags,
+        bearers=bearers,
+        presences=Presences(clock, shared, flags),
+        people=People(bearers, public_url=public_url) if mailer is None else People(bearers, mailer, public_url),
+        files=filing(files or FileSettings(), clock, flags),
+        search=search_of(search or SearchSettings(), cell, clock),
+        guard=Guard(clock),
+        limits=Limits(clock, rate_limits, shared) if rate_limits else None,
     )
-
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        async with searching.running(), presences.running(), people.running():
-            if limits is None:
-                yield
-                return
-            async with limits.running():
-                yield
-
     return Workload(
         name="chat",
         tables=chat_tables(),
-        app=GraphQL(PhotoDoor(SigninPage(Archives(kept.before(api, bearers.require)))), bearers.require, presences, clock, flags),
-        commands={**commands(bearers, guard), **people_commands(people, clock), **searching.commands},
+        app=_doors(rooms, remembered),
+        commands=_commands(rooms),
         admit=admit_workspace,
-        exchanges=exchanges(kept.intake, flags),
-        sessions=RtmSessions(clock, once, presences, watching, flags),
-        attendance=presences,
-        lifespan=lifespan,
+        exchanges=exchanges(rooms.files.intake, flags),
+        sessions=RtmSessions(clock, once, rooms.presences, rooms.watching, flags),
+        attendance=rooms.presences,
+        lifespan=rooms.running,
         partitions={"make_message_partitions": MONTHS_AHEAD},
         emptied={"messages": EMPTY_DAYS},
         log_readers=("search_progress",),
-        due={
-            STATUS_ENDS: end_status,
-            TOKEN_ENDS: end_token,
-            SCHEDULED: send_scheduled,
-            REMINDERS: fire_reminder,
-            EXPIRY: expire_messages,
-            **kept.due,
-        },
-        errands=kept.errands if tell_addresses is None else {**kept.errands, ADDRESSES: reporting(tell_addresses)},
-        followers=searching.followers,
-        notices=searching.notices,
-        attachments=kept.attachments,
+        due=_due(rooms),
+        errands=_errands(rooms, tell_addresses),
+        followers=rooms.search.followers,
+        notices=rooms.search.notices,
+        attachments=rooms.files.attachments,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """What chat is put together of, one of each in a process."""
+
+    clock: Clock
+    flags: Switchboard
+    bearers: Bearers
+    presences: Presences
+    people: People
+    files: Filing
+    search: Search
+    guard: Guard
+    limits: Limits | None
+
+    @property
+    def watching(self) -> Guard | None:
+        """Floods are looked out for where calls are limited."""
+        return None if self.limits is None else self.guard
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        limiting = nullcontext() if self.limits is None else self.limits.running()
+        async with self.search.running(), self.presences.running(), self.people.running(), limiting:
+            yield
+
+
+def _doors(rooms: _Rooms, remembered: Remembering) -> ASGIApp:
+    """From the Slack methods outwards: each door takes what is its own and leaves the rest to the one before."""
+    app: ASGIApp = Dispatch(
+        all_methods(remembered, rooms.presences, rooms.files.intake, rooms.watching, rooms.people, rooms.search.library),
+        rooms.bearers,
+        rooms.clock,
+        rooms.limits,
+        rooms.presences.on_call,
+        rooms.flags,
+    )
+    app = rooms.files.before(app, rooms.bearers.require)
+    app = FrontPage(SigninPage(Archives(app)), rooms.people.public_url)
+    return GraphQL(PhotoDoor(app), rooms.bearers.require, rooms.presences, rooms.clock, rooms.flags)
+
+
+def _commands(rooms: _Rooms) -> Mapping[str, Command]:
+    """An administrator's verbs."""
+    return {**commands(rooms.bearers, rooms.guard), **people_commands(rooms.people, rooms.clock), **rooms.search.commands}
+
+
+def _due(rooms: _Rooms) -> Mapping[str, DueHandle]:
+    """What happens in a workspace when its time has come."""
+    return {
+        STATUS_ENDS: end_status,
+        TOKEN_ENDS: end_token,
+        SCHEDULED: send_scheduled,
+        REMINDERS: fire_reminder,
+        EXPIRY: expire_messages,
+        **rooms.files.due,
+    }
+
+
+def _errands(rooms: _Rooms, tell_addresses: Tell | None) -> Mapping[str, Errand]:
+    """The same outside its database."""
+    return rooms.files.errands if tell_addresses is None else {**rooms.files.errands, ADDRESSES: reporting(tell_addresses)}

@@ -47,6 +47,11 @@ class Head:
         return self.fields.get(name, b"")
 
     @property
+    def accept(self) -> str:
+        """All of it, though it came in several lines. Not among `fields`: hardly a request is answered by it."""
+        return b",".join(value for name, value in self.passed if name == b"accept").decode("latin-1")
+
+    @property
     def content_length(self) -> int | None:
         text = self.fields.get(b"content-length")
         return int(text) if text is not None and text.isdigit() else None

@@ -18,6 +18,7 @@ from router.edge.connection import Receive, Scope, Send
 from router.edge.email import FIND_WORKSPACES, email_of
 from router.edge.failures import answer_to
 from router.edge.finding import Finder
+from router.edge.front import shown
 from router.edge.head import Head, reply_headers
 from router.edge.identify import Address, token_in_body
 from router.edge.limits import Limits
@@ -146,7 +147,7 @@ class HttpEdge:
             return await self._finder.find_workspaces(email_of(asked.head, body)) if asked.body.complete else answers.TOO_LARGE
         route = await self._finder.find(asked.address, token)
         if isinstance(route, Answer):
-            return route
+            return shown(asked.head, asked.method, asked.address, asked.scheme, route)
         asked.cell = route.cell
         retry_after_s = self._limits.of_workspace(route.workspace_id)
         if retry_after_s:
