@@ -7,7 +7,8 @@ from typing import Any
 import grpc
 
 from chassis.clock import SystemClock
-from control_plane.fleet import Conductor, FleetDesk
+from control_plane.fleet import Conductor, FleetDesk, Orders
+from control_plane.provision.applied import AppliedCells
 from control_plane.provision.interface import Provisioner
 from control_plane.registry import Registry
 from control_plane.serving.audited import Auditor
@@ -19,10 +20,11 @@ def serve_fleet(
     grpc_server: grpc.aio.Server, registry: Registry, provisioner: Provisioner | None, auditor: Auditor
 ) -> tuple[Coroutine[Any, Any, None], ...]:
     """Registers the service; returns the loop, where there is a place to give orders to."""
-    desk = FleetDesk(registry, provisioner, version("waggle"))
+    elsewhere = isinstance(provisioner, AppliedCells)
+    desk, orders = FleetDesk(registry, provisioner, version("waggle"), elsewhere), Orders(registry, elsewhere)
     if provisioner is None:
-        fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(registry, desk, auditor, lambda: None), grpc_server)
+        fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(registry, desk, auditor, lambda: None, orders), grpc_server)
         return ()
-    conductor = Conductor(registry, provisioner, SystemClock())
-    fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(registry, desk, auditor, conductor.wake), grpc_server)
+    conductor = Conductor(registry, provisioner, SystemClock(), elsewhere=elsewhere)
+    fleet_pb2_grpc.add_FleetServicer_to_server(FleetService(registry, desk, auditor, conductor.wake, orders), grpc_server)
     return (conductor.run(),)

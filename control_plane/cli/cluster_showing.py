@@ -21,12 +21,18 @@ ALIKE_MIN = 3
 
 
 class Shown:
-    """A table on a terminal; a line for each object that changed elsewhere; nothing for scripts. On stderr."""
+    """A table on a terminal; a line for each object that changed elsewhere; nothing for scripts. On stderr.
 
-    def __init__(self, *, quiet: bool) -> None:
+    `of`: the cell, where several are applied at the same time: lines then, and each begins with it.
+    """
+
+    def __init__(self, *, quiet: bool, of: str = "") -> None:
         self._quiet = quiet
+        self._of = f"{of}: " if of else ""
         self._console = Console(stderr=True)
-        self._live = None if quiet or not self._console.is_terminal else Live(console=self._console, transient=True, auto_refresh=False)
+        self._live = (
+            None if quiet or of or not self._console.is_terminal else Live(console=self._console, transient=True, auto_refresh=False)
+        )
         self._now: dict[Ref, Standing] = {}
 
     def __enter__(self) -> "Shown":
@@ -46,7 +52,7 @@ class Shown:
         elif not self._quiet:
             for one in (one for one in news if one.why):  # what is ready as soon as it is stored is no news
                 style = "red" if one.phase is Phase.STUCK else ""
-                self._console.print(_line(one), style=style, markup=False, highlight=False, soft_wrap=True)
+                self._console.print(self._of + _line(one), style=style, markup=False, highlight=False, soft_wrap=True)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2))

@@ -1,7 +1,7 @@
-"""waggle fleet status|migrate|rollout|show|watch|pause|resume|abort, and waggle fleet builds"""
+"""waggle fleet status|migrate|rollout|apply|show|watch|pause|resume|abort, and waggle fleet builds"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -9,7 +9,10 @@ from rich.console import Console
 
 from control_plane.cli.asking import Admin, ask
 from control_plane.cli.builds import builds
+from control_plane.cli.cluster_options import WAIT_S, ChartFolder, Context, Helm, Kubeconfig, OnCluster, WaitS
+from control_plane.cli.clusters import Driver, DriverOption
 from control_plane.cli.errors import CliError
+from control_plane.cli.fleet_on_cluster import Begin, gone_on_with, ordered_and_applied
 from control_plane.cli.fleet_shapes import fleet_status_json, rollout_json, rollout_line, show_rollout, show_status
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
@@ -18,6 +21,9 @@ from protos.admin.v1 import fleet_pb2
 
 POLL_S = 0.5
 WAIT_S_MAX = 7 * 86_400.0
+READY_S_MAX = 3_600.0
+READY_S_MORE = 60.0
+"""On a cluster whoever applies waits for the pods and says what is wrong with them; the control plane waits for what they say after."""
 RESTING = frozenset({"done", "rolled_back", "aborted", "halted", "paused"})
 
 fleet = typer.Typer(no_args_is_help=True, help="All cells: their versions and tables, and what goes through them in waves.")
@@ -51,13 +57,25 @@ def migrate(
     lock_timeout: Annotated[float | None, typer.Option(help="Seconds to wait for a lock; default: 3.", show_default=False)] = None,
     statement_timeout: Annotated[float | None, typer.Option(help="Seconds a statement may take; default: 60.", show_default=False)] = None,
     wait: Wait = False,
+    driver: DriverOption = Driver.LOCAL,
+    chart: ChartFolder = None,
+    helm: Helm = "helm",
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    wait_s: WaitS = WAIT_S,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Bring every cell's tables to a version's newest revision, in waves; halts at the first failure, and said again goes on from there."""
-    chosen = fleet_pb2.Selection(version=version, canary=canary, without=without or ())
+    chosen = fleet_pb2.Selection(version=version, canary=canary, without=without or (), applied=driver is Driver.KUBERNETES)
     request = fleet_pb2.MigrateRequest(selection=chosen, lock_timeout_s=lock_timeout, statement_timeout_s=statement_timeout)
-    _order(lambda admin: admin(admin.fleet.Migrate, request), wait=wait, as_json=as_json, home=home)
+
+    def begin(admin: Admin, away: Sequence[str]) -> Awaitable[fleet_pb2.Rollout]:
+        request.selection.without.extend(away)
+        return admin(admin.fleet.Migrate, request)
+
+    on = OnCluster(kubeconfig, context, chart, helm, wait_s) if driver is Driver.KUBERNETES else None
+    _walk(begin, on, wait=wait, as_json=as_json, home=home)
 
 
 @fleet.command("rollout")
@@ -68,13 +86,42 @@ def rollout(
     bake: Annotated[float | None, typer.Option(help="Seconds for which each cell is watched; default: 60.", show_default=False)] = None,
     ready: Annotated[float | None, typer.Option(help="Seconds in which a cell must be ready; default: 40.", show_default=False)] = None,
     wait: Wait = False,
+    driver: DriverOption = Driver.LOCAL,
+    chart: ChartFolder = None,
+    helm: Helm = "helm",
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    wait_s: WaitS = WAIT_S,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Bring every cell's processes to VERSION, in waves; goes back by itself when a cell's errors, p99 or readiness get worse."""
-    chosen = fleet_pb2.Selection(version=version, canary=canary, without=without or ())
-    request = fleet_pb2.RollOutRequest(selection=chosen, bake_s=bake, ready_s=ready)
-    _order(lambda admin: admin(admin.fleet.RollOut, request), wait=wait, as_json=as_json, home=home)
+    chosen = fleet_pb2.Selection(version=version, canary=canary, without=without or (), applied=driver is Driver.KUBERNETES)
+    on = OnCluster(kubeconfig, context, chart, helm, wait_s) if driver is Driver.KUBERNETES else None
+    ready_s = ready if on is None or ready is not None else min(READY_S_MAX, wait_s + READY_S_MORE)
+    request = fleet_pb2.RollOutRequest(selection=chosen, bake_s=bake, ready_s=ready_s)
+
+    def begin(admin: Admin, away: Sequence[str]) -> Awaitable[fleet_pb2.Rollout]:
+        request.selection.without.extend(away)
+        return admin(admin.fleet.RollOut, request)
+
+    _walk(begin, on, wait=wait, as_json=as_json, home=home)
+
+
+@fleet.command("apply")
+def apply(
+    reference: Reference = "",
+    chart: ChartFolder = None,
+    helm: Helm = "helm",
+    kubeconfig: Kubeconfig = None,
+    context: Context = "",
+    wait_s: WaitS = WAIT_S,
+    as_json: Json = False,
+    home: Home = None,
+) -> None:
+    """On a cluster: go on with what is under way, from where whoever applied it was interrupted."""
+    on = OnCluster(kubeconfig, context, chart, helm, wait_s)
+    _end(gone_on_with(reference, on, quiet=as_json, home=home), as_json=as_json, waited=True)
 
 
 @fleet.command("show")
@@ -107,17 +154,29 @@ def abort(reference: Reference = "", wait: Wait = False, as_json: Json = False, 
     _order(lambda admin: admin(admin.fleet.Abort, _ref(reference)), wait=wait, as_json=as_json, home=home)
 
 
+def _walk(begin: Begin, on: OnCluster | None, *, wait: bool, as_json: bool, home: Home) -> None:
+    """On a cluster it is this process that applies, so it stays until the end."""
+    if on is None:
+        _order(lambda admin: begin(admin, ()), wait=wait, as_json=as_json, home=home)
+    else:
+        _end(ordered_and_applied(begin, on, quiet=as_json, home=home), as_json=as_json, waited=True)
+
+
 def _order(begin: Callable[[Admin], Awaitable[fleet_pb2.Rollout]], *, wait: bool, as_json: bool, home: Home) -> None:
     async def work(admin: Admin) -> fleet_pb2.Rollout:
         found = await begin(admin)
         return await _follow(admin, found, quiet=as_json) if wait else found
 
-    found = ask(home_of(home), work)
+    _end(ask(home_of(home), work), as_json=as_json, waited=wait)
+
+
+def _end(found: fleet_pb2.Rollout, *, as_json: bool, waited: bool) -> None:
+    """Who waited hears of a bad end by the exit code too."""
     if as_json:
         show_json(rollout_json(found))
     else:
         show_rollout(found)
-    if wait and found.state in ("halted", "rolled_back"):
+    if waited and found.state in ("halted", "rolled_back"):
         raise CliError(f"{found.rollout_id} is {found.state}: {found.problem}")
 
 

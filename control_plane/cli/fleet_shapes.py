@@ -6,6 +6,7 @@ from control_plane.cli.printing import say, show_facts, show_table
 from protos.admin.v1 import fleet_pb2
 
 STYLES = {"done": "green", "halted": "bold red", "rolling_back": "red", "rolled_back": "red", "aborted": "yellow", "paused": "yellow"}
+NOBODY = "nobody applies it; where the kubeconfig is: waggle fleet apply"
 
 
 def fleet_status_json(found: fleet_pb2.FleetStatus) -> dict[str, Any]:
@@ -14,7 +15,7 @@ def fleet_status_json(found: fleet_pb2.FleetStatus) -> dict[str, Any]:
 
 
 def rollout_json(found: fleet_pb2.Rollout) -> dict[str, Any]:
-    fields = ("rollout_id", "kind", "target", "state", "wave", "done", "total", "problem", "duration_s")
+    fields = ("rollout_id", "kind", "target", "state", "wave", "done", "total", "problem", "duration_s", "applier")
     cells = [{name: getattr(cell, name) for name in ("cell", "wave", "stage", "had", "revision", "problem")} for cell in found.cells]
     return {name: getattr(found, name) for name in fields} | {"waves": list(found.waves), "cells": cells}
 
@@ -32,6 +33,10 @@ def show_rollout(found: fleet_pb2.Rollout) -> None:
     show_facts((*facts, ("cells", f"{found.done} of {found.total}"), ("duration", f"{found.duration_s:.1f} s")))
     if found.problem:
         say(found.problem, STYLES.get(found.state, ""))
+    if found.applier:
+        say(f"applied by {found.applier}")
+    elif is_stranded(found):
+        say(NOBODY, "yellow")
     if found.state == "halted":
         say("waggle fleet resume tries again; waggle fleet abort leaves it where it is")
     say("")
@@ -48,8 +53,15 @@ def show_status(found: fleet_pb2.FleetStatus) -> None:
     if found.HasField("latest"):
         say("")
         say(rollout_line(found.latest), STYLES.get(found.latest.state, ""))
+        if is_stranded(found.latest):
+            say(NOBODY, "yellow")
         if found.latest.problem:
             say(found.latest.problem, STYLES.get(found.latest.state, ""))
+
+
+def is_stranded(found: fleet_pb2.Rollout) -> bool:
+    """Nobody carries out what the control plane cannot."""
+    return found.elsewhere and not found.applier and found.state in ("running", "paused", "rolling_back")
 
 
 def _what(found: fleet_pb2.Rollout) -> str:

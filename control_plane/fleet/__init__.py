@@ -2,5 +2,6 @@
 
 from control_plane.fleet.conductor import Conductor
 from control_plane.fleet.desk import FleetDesk, RolloutRefused
+from control_plane.fleet.orders import Orders
 
-__all__ = ["Conductor", "FleetDesk", "RolloutRefused"]
+__all__ = ["Conductor", "FleetDesk", "Orders", "RolloutRefused"]

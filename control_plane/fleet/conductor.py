@@ -1,6 +1,7 @@
 """Takes the next turn of what goes through the fleet. All memory is in rows, so any replica may take it, and any may die."""
 
 import asyncio
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ from control_plane.provision.interface import Provisioner
 from control_plane.registry import DATABASE_AWAY, CellStage, Conflict, Registry, Rollout, RolloutCell, RolloutKind, RolloutState
 
 EVERY_S = 0.5
-LEASE_S = 5.0
-SETTLED_S = 8.0
-"""Cells that could not be heard try again at least every 5 s."""
+LEASE_S = 3.0
+"""Renewed at every look; a replica that stalls for longer loses it, and its next write is refused."""
+SETTLED_S = 6.0
+"""Cells that could not be heard try again at least every 2 s, and wait 2 s for an answer."""
 
 ENDED = Counter("waggle_fleet_rollouts_ended_total", "Rollouts and migrations that ended or halted, by how.", ["kind", "state"])
 log = structlog.get_logger("control_plane.fleet")
@@ -37,6 +39,8 @@ class Conductor:
     clock: Clock
     lease_s: float = LEASE_S
     settled_s: float = SETTLED_S
+    elsewhere: bool = False
+    """Somebody with rights of their own carries out what is said (orders.py)."""
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
     _began_s: float = 0.0
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,7 +106,7 @@ class Conductor:
 
     async def _turn(self, rollout: Rollout) -> None:
         if rollout.kind is RolloutKind.SCHEMA:
-            if await Migrating(self.registry, self.provisioner).turn(rollout):
+            if await Migrating(self.registry, self.provisioner, self.elsewhere).turn(rollout):
                 self.wake()
         else:
             await self._turn_code(rollout)
@@ -112,14 +116,20 @@ class Conductor:
         cells = await self._cells_of(rollout)
         sights = await self._sights()
         settled = self.clock.monotonic_s() - self._began_s >= self.settled_s
-        step = turn(rollout, cells, Look(sights, self.clock.now_us() / 1e6, settled))
+        look = Look(sights, self.clock.now_us() / 1e6, settled, self.elsewhere, self._applied_for_s(rollout))
+        step = turn(rollout, cells, look)
         if step.changes(rollout):
             rollout = await self.registry.rollouts.record(rollout, step.cells, state=step.state, wave=step.wave, problem=step.problem)
             cells = await self._cells_of(rollout)
-        if rollout.ended:
+        if rollout.ended or self.elsewhere:
             return
         if refused := await self._say(rollout, cells, sights):
             await self._unsaid(rollout, cells, refused)
+
+    def _applied_for_s(self, rollout: Rollout) -> float | None:
+        if not self.elsewhere:
+            return math.inf
+        return None if rollout.applier is None else rollout.applier.for_s
 
     async def _cells_of(self, rollout: Rollout) -> tuple[RolloutCell, ...]:
         """Every cell that is not waiting, and those of the present wave."""

@@ -33,11 +33,15 @@ class RolloutRefused(WaggleError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Empty `version`: what the control plane itself runs. `canary`: which cell comes first; `without`: which do not come at all."""
+    """Empty `version`: what the control plane itself runs. `canary`: which cell comes first; `without`: which do not come at all.
+
+    `applied`: whoever orders it carries it out, with rights of their own.
+    """
 
     version: str = ""
     canary: str = ""
     without: tuple[str, ...] = ()
+    applied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +49,28 @@ class FleetDesk:
     registry: Registry
     provisioner: Provisioner | None
     own_version: str
+    elsewhere: bool = False
+    """Somebody with rights of their own carries out what is ordered (orders.py)."""
 
     async def migrate(self, order: Order, lock_timeout_s: float, statement_timeout_s: float) -> Rollout:
         """Begin, or go on with one to the same version that halted or was paused. Raises RolloutRefused, ProvisionError, Conflict."""
         version = order.version or self.own_version
         limits = {"lock_timeout_s": lock_timeout_s, "statement_timeout_s": statement_timeout_s}
+        self._require_place(order)
         found = await self.registry.rollouts.unfinished()
         if found is not None and (found.kind, found.target) == (RolloutKind.SCHEMA, version):
-            return await self._go_on(found, limits)
+            return found if order.applied and found.state is RolloutState.RUNNING else await self._go_on(found, limits)
         await self._provisioner().revisions(version)
         cells = await self._cells(order)
         return await self._insert(RolloutKind.SCHEMA, version, waves_of(cells, order.canary), limits)
 
     async def roll_out(self, order: Order, bake_s: float, ready_s: float) -> Rollout:
-        """Raises RolloutRefused, ProvisionError (no such version), Conflict."""
+        """Begin; or what is under way to the same version, for who applies it himself. Raises RolloutRefused, ProvisionError, Conflict."""
         version = order.version or self.own_version
+        self._require_place(order)
+        found = await self.registry.rollouts.unfinished() if order.applied else None
+        if found is not None and (found.kind, found.target) == (RolloutKind.CODE, version):
+            return found
         revisions = await self._provisioner().revisions(version)
         cells = await self._cells(order)
         behind = [line for cell in cells if (line := _not_fit(cell, revisions))]
@@ -68,6 +79,8 @@ class FleetDesk:
         older = [cell for cell in cells if {process.version for process in cell.processes if process.healthy} != {version}]
         if not older:
             raise RolloutRefused(f"every cell runs {version} already")
+        if self.elsewhere:
+            await self._require_migrated(older, version)
         return await self._insert(RolloutKind.CODE, version, waves_of(older, order.canary), {"bake_s": bake_s, "ready_s": ready_s})
 
     async def pause(self, reference: str) -> Rollout:
@@ -147,6 +160,16 @@ class FleetDesk:
         if order.canary in order.without and order.canary:
             raise RolloutRefused(f"{order.canary} cannot both come first and be left out")
         return wanted
+
+    async def _require_migrated(self, cells: Sequence[Cell], version: str) -> None:
+        """Which revisions an image knows only the image can tell; that it has migrated a cell is on record."""
+        fit = await self.registry.rollouts.fit_for(version)
+        if behind := [cell.name for cell in cells if cell.name not in fit]:
+            raise RolloutRefused(f"the tables of {', '.join(behind)} were not brought to {version}: waggle fleet migrate {version} first")
+
+    def _require_place(self, order: Order) -> None:
+        if order.applied and not self.elsewhere:
+            raise RolloutRefused("this control plane changes its cells itself: leave out --driver kubernetes")
 
     def _provisioner(self) -> Provisioner:
         if self.provisioner is None:

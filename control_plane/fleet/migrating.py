@@ -20,6 +20,8 @@ log = structlog.get_logger("control_plane.fleet")
 class Migrating:
     registry: Registry
     provisioner: Provisioner
+    elsewhere: bool = False
+    """Somebody else migrates those in hand (orders.py)."""
 
     async def turn(self, rollout: Rollout) -> bool:
         """Whether there was something to do. What a killed replica had in hand is begun again: it is done whole or not at all."""
@@ -29,6 +31,10 @@ class Migrating:
         if all(cell.stage is CellStage.DONE for cell in wave):
             await self._next_wave(rollout)
             return True
+        if self.elsewhere:
+            if rollout.applier is not None:
+                await self._begun(rollout, wave)
+            return False
         begun = await self._begun(rollout, wave)
         await asyncio.gather(*(self._migrate(rollout, cell) for cell in begun))
         return bool(begun)

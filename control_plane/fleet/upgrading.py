@@ -1,5 +1,6 @@
 """A rollout of code: what each cell's stage becomes by what is seen of it. Pure; the conductor stores the turn and says it to the place."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -45,11 +46,17 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Look:
     """`sights`: of all cells that serve. `settled`: whoever looks has looked for long enough to have heard everyone; before,
-    silence is no fault of a cell's."""
+    silence is no fault of a cell's. `elsewhere`: somebody with rights of their own carries out what is said, has been there for
+    `applied_for_s` (None: nobody is), and tells what was applied: processes that say what they are do not say what is to come of them."""
 
     sights: Mapping[CellName, Sight]
     now_s: float
     settled: bool
+    elsewhere: bool = False
+    applied_for_s: float | None = math.inf
+
+    def is_applied(self, cell: RolloutCell, version: str) -> bool:
+        return not self.elsewhere or cell.facts.get("applied") == version
 
 
 def sight_of(cell: Cell, wanted: str) -> Sight:
@@ -67,7 +74,7 @@ def turn(rollout: Rollout, cells: Sequence[RolloutCell], look: Look) -> Turn:
         return going_back(rollout, cells, f"{failed.cell}: {failed.problem}", after)
     wave = [cell for cell in after if cell.wave == rollout.wave]
     if rollout.state is RolloutState.RUNNING:
-        begun = _begun(wave)
+        begun = _begun(wave) if look.applied_for_s is not None else {}
         after = [begun.get(cell.cell, cell) for cell in after]
         if all(cell.stage is CellStage.DONE for cell in wave):
             return _next_wave(rollout, _changed(cells, after))
@@ -128,10 +135,10 @@ def _looking(rollout: Rollout, cell: RolloutCell, sight: Sight, look: Look) -> R
 
 
 def _working(rollout: Rollout, cell: RolloutCell, sight: Sight, look: Look) -> RolloutCell:
-    if sight.is_up(frozenset({rollout.target})):
+    if sight.is_up(frozenset({rollout.target})) and look.is_applied(cell, rollout.target):
         return cell.at(CellStage.BAKING, after=Window().facts(), looked_s=look.now_s)
     ready_s = float(rollout.facts["ready_s"])
-    if look.settled and cell.stage_age_s > ready_s:
+    if look.settled and look.applied_for_s is not None and min(cell.stage_age_s, look.applied_for_s) > ready_s:
         return cell.at(CellStage.FAILED, problem=f"not ready as {rollout.target} after {ready_s:g} s")
     return cell
 
@@ -154,17 +161,26 @@ def _sampled(cell: RolloutCell, window: str, sight: Sight, look: Look) -> Rollou
 
 
 def _backwards(rollout: Rollout, cells: Sequence[RolloutCell], look: Look) -> Turn:
-    after = [_restored(cell, look.sights.get(cell.cell)) for cell in cells]
+    after = [_restored(rollout, cell, look) for cell in cells]
     state = rollout.state
     if not any(cell.stage is CellStage.UNDOING for cell in after):
         state = RolloutState.ABORTED if rollout.facts.get("aborted") else RolloutState.ROLLED_BACK
     return Turn(state, rollout.wave, rollout.problem, _changed(cells, after))
 
 
-def _restored(cell: RolloutCell, sight: Sight | None) -> RolloutCell:
-    if cell.stage is CellStage.UNDOING and (sight is None or sight.is_up(frozenset(cell.facts.get("had_versions", ())))):
+def _restored(rollout: Rollout, cell: RolloutCell, look: Look) -> RolloutCell:
+    sight = look.sights.get(cell.cell)
+    if cell.stage is not CellStage.UNDOING:
+        return cell
+    if sight is None or (sight.is_up(frozenset(cell.facts.get("had_versions", ()))) and look.is_applied(cell, had(rollout, cell))):
         return cell.at(CellStage.UNDONE)
     return cell
+
+
+def had(rollout: Rollout, cell: RolloutCell) -> str:
+    """What its processes said they were before it was touched; of several versions, one that is not the new one."""
+    heard = [str(one) for one in cell.facts.get("had_versions", ())]
+    return next((one for one in heard if one != rollout.target), heard[0] if heard else "")
 
 
 def _changed(before: Sequence[RolloutCell], after: Sequence[RolloutCell]) -> tuple[RolloutCell, ...]:

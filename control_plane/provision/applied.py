@@ -18,10 +18,10 @@ class AppliedCells:
         return ()
 
     async def upgrade(self, name: CellName, version: str) -> None:
-        raise ProvisionError(f"cells here are applied from the command line: waggle cell upgrade {name} {version}")
+        raise ProvisionError(f"{name} is brought to {version} by whoever has rights on its cluster: waggle fleet apply")
 
     async def revisions(self, version: str) -> tuple[str, ...]:  # noqa: ARG002 - nobody here can tell
         return ()
 
     async def migrate(self, name: CellName, version: str, limits: MigrationLimits) -> str:  # noqa: ARG002 - the same
-        raise ProvisionError(f"cells here are migrated when they are upgraded: waggle cell upgrade {name} {version}")
+        raise ProvisionError(f"{name} is brought to {version} by whoever has rights on its cluster: waggle fleet apply")

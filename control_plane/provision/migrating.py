@@ -44,7 +44,7 @@ async def migrate_with(build: Build, database: CellDatabase, limits: MigrationLi
             process.kill()
             await process.wait()
     if process.returncode:
-        raise _halted(database.cell, process.returncode, complained.decode("utf-8", "replace"))
+        raise _halted(database.cell, process.returncode, complained.decode("utf-8", "replace").strip())
     return said.decode().split()[-1]
 
 
@@ -61,7 +61,12 @@ def _environment(build: Build, database: CellDatabase, limits: MigrationLimits) 
 
 def _halted(cell: str, returncode: int, complained: str) -> MigrationHalted:
     ending = f"was killed by signal {-returncode}" if returncode < 0 else f"ended with exit code {returncode} and without a word"
-    last = (complained.strip().splitlines() or [f"the migration {ending}; nothing of it remains"])[-1]
+    return halted_by(cell, complained or f"the migration {ending}; nothing of it remains")
+
+
+def halted_by(cell: str, last_words: str) -> MigrationHalted:
+    """What `python -m migrations` said before it ended: its last line, which is JSON where the database refused something."""
+    last = last_words.splitlines()[-1]
     try:
         told = json.loads(last)
         return MigrationHalted(cell, told["why"], told["statement"], tuple(Blocker(**one) for one in told["blockers"]))

@@ -32,7 +32,7 @@ from control_plane.registry.heartbeats import CAPACITY_WORKSPACES_DEFAULT, REGIO
 from control_plane.registry.load_facts import LoadReport, PlacedLoad, Rest
 from control_plane.registry.move_facts import Move, MoveState, MoveStep
 from control_plane.registry.paces import StoredPace, is_admitted
-from control_plane.registry.rollout_facts import CellStage, NewRollout, Rollout, RolloutCell, RolloutKind, RolloutState
+from control_plane.registry.rollout_facts import Applier, CellStage, NewRollout, Rollout, RolloutCell, RolloutKind, RolloutState
 from control_plane.registry.run_facts import UNDER_WAY, NewRun, Run, RunState, RunStep, StepState
 from control_plane.registry.states import CellState, WorkspaceState
 from control_plane.registry.vital_signs import Vitals, VitalSigns
@@ -43,6 +43,7 @@ __all__ = [
     "DATABASE_AWAY",
     "REGION_DEFAULT",
     "UNDER_WAY",
+    "Applier",
     "AuditEntry",
     "Cell",
     "CellEntry",

@@ -58,6 +58,17 @@ class RolloutCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Applier:
+    """Who carries out, with rights of their own, what is ordered of cells that the control plane has no rights on."""
+
+    holder: str
+    name: str
+    """For people: who typed, and where."""
+    for_s: float
+    """How long without a break."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     id: str
     kind: RolloutKind
@@ -73,6 +84,8 @@ class Rollout:
     ended_at: datetime | None
     age_s: float
     counts: Mapping[CellStage, int] = field(default_factory=dict)
+    applier: Applier | None = None
+    """None: nobody is at it now."""
 
     @property
     def ended(self) -> bool:

@@ -13,6 +13,7 @@ from control_plane.registry.errors import Conflict, RolloutUnknown
 from control_plane.registry.move_facts import ENDED as ENDED_MOVES
 from control_plane.registry.rollout_facts import (
     ENDED_ROLLOUTS,
+    Applier,
     CellStage,
     NewRollout,
     Rollout,
@@ -84,6 +85,33 @@ class Rollouts:
                 return None
             return await _read(connection, select(rollouts).where(rollouts.c.id == rollout_id))
 
+    async def take_up(self, rollout_id: str, holder: str, name: str, lease_s: float) -> Rollout:
+        """The row, with `holder` as its applier from now on and for `lease_s`, unless another is at it; that one is named in it then.
+
+        No version rises: whoever else changes the row is not in the way of it.
+        """
+        async with self._engine.begin() as connection:
+            wanted = select(rollouts.c.facts, _now_s().label("now_s")).where(rollouts.c.id == rollout_id).with_for_update()
+            row = (await connection.execute(wanted)).one()
+            now_s, kept = float(row.now_s), row.facts.get("applier") or {}
+            alive = kept.get("until_s", 0.0) > now_s
+            if not alive or kept["holder"] == holder:
+                since_s = kept["since_s"] if alive else now_s
+                taken = {"holder": holder, "name": name, "since_s": since_s, "until_s": now_s + lease_s}
+                mine = update(rollouts).where(rollouts.c.id == rollout_id)
+                await connection.execute(mine.values(facts={**row.facts, "applier": taken}))
+            found = await _read(connection, select(rollouts).where(rollouts.c.id == rollout_id))
+            assert found is not None
+            return found
+
+    async def fit_for(self, version: str) -> frozenset[CellName]:
+        """Cells whose tables a migration brought to `version`, or that ran it before: tables only grow."""
+        migrated = and_(rollouts.c.kind == RolloutKind.SCHEMA, rollouts.c.target == version, rollout_cells.c.stage == CellStage.DONE)
+        ran = and_(rollouts.c.kind == RolloutKind.CODE, rollout_cells.c.facts["had_versions"].has_key(version))
+        wanted = select(rollout_cells.c.cell).join(rollouts, rollouts.c.id == rollout_cells.c.rollout_id).where(or_(migrated, ran))
+        async with self._engine.connect() as connection:
+            return frozenset(CellName(name) for name in (await connection.execute(wanted.distinct())).scalars())
+
     async def begin_schema(self, rollout: Rollout, cell: RolloutCell) -> tuple[Rollout, int]:
         """The cell's tables are worked on from this commit on, unless moves touch it: their number is returned then, and nothing changed.
 
@@ -152,7 +180,7 @@ def _change(rollout_id: str, cell: RolloutCell) -> Any:
 
 async def _read(connection: AsyncConnection, wanted: Any) -> Rollout | None:
     age = func.extract("epoch", func.coalesce(rollouts.c.ended_at, func.clock_timestamp()) - rollouts.c.created_at)
-    row = (await connection.execute(wanted.add_columns(age.label("age_s")))).one_or_none()
+    row = (await connection.execute(wanted.add_columns(age.label("age_s"), _now_s().label("now_s")))).one_or_none()
     if row is None:
         return None
     counted = select(rollout_cells.c.stage, func.count().label("n")).where(rollout_cells.c.rollout_id == row.id)
@@ -170,7 +198,18 @@ async def _read(connection: AsyncConnection, wanted: Any) -> Rollout | None:
         ended_at=row.ended_at,
         age_s=float(row.age_s),
         counts=counts,
+        applier=_applier(row.facts.get("applier"), float(row.now_s)),
     )
+
+
+def _now_s() -> Any:
+    return func.extract("epoch", func.clock_timestamp())
+
+
+def _applier(kept: Mapping[str, Any] | None, now_s: float) -> Applier | None:
+    if kept is None or kept["until_s"] <= now_s:
+        return None
+    return Applier(kept["holder"], kept["name"], max(0.0, now_s - kept["since_s"]))
 
 
 def _values(rollout_id: str, cell: RolloutCell) -> dict[str, Any]:

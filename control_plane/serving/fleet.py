@@ -1,14 +1,16 @@
 """Fleet: what goes through all cells in waves, as the CLI asks for it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from control_plane.fleet import FleetDesk
+from chassis.identity import CellName
+from control_plane.fleet import FleetDesk, Orders
 from control_plane.fleet.desk import Order
+from control_plane.fleet.orders import Outcome
 from control_plane.provision.interface import MigrationLimits
-from control_plane.registry import Registry, Rollout, RolloutUnknown
+from control_plane.registry import Registry, Rollout, RolloutCell, RolloutUnknown
 from control_plane.serving.audited import Auditor, Context, answering
-from control_plane.serving.fleet_shapes import fleet_cell_shape, rollout_shape
+from control_plane.serving.fleet_shapes import fleet_cell_shape, ordered_shape, rollout_shape
 from control_plane.serving.refusals import InvalidRequest
 from protos.admin.v1 import fleet_pb2, fleet_pb2_grpc
 
@@ -19,6 +21,7 @@ BAKE_S_DEFAULT, BAKE_S_MAX = 60.0, 86_400.0
 READY_S_DEFAULT, READY_S_MAX = 40.0, 3_600.0
 LOCK_TIMEOUT_S_MAX, STATEMENT_TIMEOUT_S_MAX = 60.0, 3_600.0
 CELLS_SHOWN_MAX = 1_000
+PROBLEM_CHARACTERS_MAX = 1_000
 
 Turn = Callable[[str], Awaitable[Rollout]]
 
@@ -29,6 +32,7 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
     desk: FleetDesk
     auditor: Auditor
     on_turn: Callable[[], None]
+    orders: Orders
 
     async def Status(self, request: fleet_pb2.FleetStatusRequest, context: Context) -> fleet_pb2.FleetStatus:  # noqa: ARG002
         async with answering(context, "fleet.status"):
@@ -39,7 +43,7 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
                 return fleet_pb2.FleetStatus(cells=[fleet_cell_shape(cell, None, ()) for cell in cells])
             part = {one.cell: one for one in await self.registry.rollouts.cells(latest.id)}
             return fleet_pb2.FleetStatus(
-                cells=[fleet_cell_shape(cell, part.get(cell.name), latest.waves) for cell in cells], latest=rollout_shape(latest, ())
+                cells=[fleet_cell_shape(cell, part.get(cell.name), latest.waves) for cell in cells], latest=self._shape(latest, ())
             )
 
     async def Migrate(self, request: fleet_pb2.MigrateRequest, context: Context) -> fleet_pb2.Rollout:
@@ -72,6 +76,22 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
     async def Abort(self, request: fleet_pb2.RolloutRef, context: Context) -> fleet_pb2.Rollout:
         return await self._turned(request, context, "fleet.abort", self.desk.abort)
 
+    async def TakeUp(self, request: fleet_pb2.TakeUpRequest, context: Context) -> fleet_pb2.Orders:
+        async with answering(context, "fleet.take_up"):
+            name = (await self.auditor.callers.actor(context)).removeprefix("cluster:")
+            _require_holder(request.holder)
+            rollout, orders = await self.orders.take_up(request.rollout[:REFERENCE_CHARACTERS_MAX], request.holder, name)
+            return fleet_pb2.Orders(rollout=await self._shown(rollout), orders=[ordered_shape(order) for order in orders])
+
+    async def Note(self, request: fleet_pb2.NoteRequest, context: Context) -> fleet_pb2.Rollout:
+        async with answering(context, "fleet.note"):
+            _require_holder(request.holder)
+            problem, revision = request.problem[:PROBLEM_CHARACTERS_MAX], request.revision[:VERSION_CHARACTERS_MAX]
+            outcome = Outcome(CellName(request.cell), request.version, problem, revision)
+            noted = await self.orders.note(request.rollout[:REFERENCE_CHARACTERS_MAX], request.holder, outcome)
+            self.on_turn()
+            return await self._shown(noted)
+
     async def _turned(self, request: fleet_pb2.RolloutRef, context: Context, action: str, turn: Turn) -> fleet_pb2.Rollout:
         async with self.auditor.action(context, action, request.rollout[:REFERENCE_CHARACTERS_MAX]) as made:
             return await self._begun(await turn(request.rollout[:REFERENCE_CHARACTERS_MAX]), made)
@@ -82,7 +102,10 @@ class FleetService(fleet_pb2_grpc.FleetServicer):
         return await self._shown(rollout)
 
     async def _shown(self, rollout: Rollout) -> fleet_pb2.Rollout:
-        return rollout_shape(rollout, (await self.registry.rollouts.cells(rollout.id))[:CELLS_SHOWN_MAX])
+        return self._shape(rollout, (await self.registry.rollouts.cells(rollout.id))[:CELLS_SHOWN_MAX])
+
+    def _shape(self, rollout: Rollout, cells: Sequence[RolloutCell]) -> fleet_pb2.Rollout:
+        return rollout_shape(rollout, cells, elsewhere=self.orders.elsewhere)
 
 
 def _order(selection: fleet_pb2.Selection) -> Order:
@@ -91,7 +114,12 @@ def _order(selection: fleet_pb2.Selection) -> Order:
     if len(selection.version) > VERSION_CHARACTERS_MAX:
         raise InvalidRequest(f"a version has at most {VERSION_CHARACTERS_MAX} characters")
     without = tuple(name[:REFERENCE_CHARACTERS_MAX] for name in selection.without)
-    return Order(selection.version, selection.canary[:REFERENCE_CHARACTERS_MAX], without)
+    return Order(selection.version, selection.canary[:REFERENCE_CHARACTERS_MAX], without, selection.applied)
+
+
+def _require_holder(holder: str) -> None:
+    if not 8 <= len(holder) <= REFERENCE_CHARACTERS_MAX:
+        raise InvalidRequest(f"a holder has 8 to {REFERENCE_CHARACTERS_MAX} characters")
 
 
 def _target(selection: fleet_pb2.Selection) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from control_plane.fleet.orders import Ordered
 from control_plane.registry import Cell, CellStage, Rollout, RolloutCell
 from protos.admin.v1 import fleet_pb2
 
@@ -27,7 +28,7 @@ def fleet_cell_shape(cell: Cell, part: RolloutCell | None, waves: Sequence[str])
     )
 
 
-def rollout_shape(rollout: Rollout, cells: Sequence[RolloutCell]) -> fleet_pb2.Rollout:
+def rollout_shape(rollout: Rollout, cells: Sequence[RolloutCell], *, elsewhere: bool = False) -> fleet_pb2.Rollout:
     waves = rollout.waves
     return fleet_pb2.Rollout(
         rollout_id=rollout.id,
@@ -41,7 +42,16 @@ def rollout_shape(rollout: Rollout, cells: Sequence[RolloutCell]) -> fleet_pb2.R
         total=sum(rollout.counts.values()),
         problem=rollout.problem,
         duration_s=rollout.age_s,
+        applier=rollout.applier.name if rollout.applier and not rollout.ended else "",
+        elsewhere=elsewhere,
     )
+
+
+def ordered_shape(order: Ordered) -> fleet_pb2.Ordered:
+    shaped = fleet_pb2.Ordered(cell=order.cell, version=order.version, back=order.back, tables=order.limits is not None)
+    if order.limits is not None:
+        shaped.lock_timeout_s, shaped.statement_timeout_s = order.limits.lock_timeout_s, order.limits.statement_timeout_s
+    return shaped
 
 
 def _cell(cell: RolloutCell, waves: Sequence[str]) -> fleet_pb2.RolloutCell:

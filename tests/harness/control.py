@@ -15,7 +15,7 @@ from chassis.settings import Address
 from control_plane.app.process import control_plane
 from control_plane.app.settings import ControlSettings
 from control_plane.provision.errors import ProvisionError
-from control_plane.provision.interface import CellSpec, MigrationLimits
+from control_plane.provision.interface import CellSpec, MigrationLimits, Provisioner
 from protos.admin.v1 import admin_pb2_grpc
 from protos.cell.v1 import cell_pb2, cell_pb2_grpc
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
@@ -129,7 +129,8 @@ class ControlPlane:
 
 
 @asynccontextmanager
-async def running_control_plane(database_url: str, folder: Path) -> AsyncIterator[ControlPlane]:
+async def running_control_plane(database_url: str, folder: Path, place: Provisioner | None = None) -> AsyncIterator[ControlPlane]:
+    """`place`: where its cells stand; none: they are only written down."""
     credential = create_credential_file(folder / "cluster-token")
     settings = ControlSettings(
         listen=Address("127.0.0.1", 0),
@@ -139,7 +140,7 @@ async def running_control_plane(database_url: str, folder: Path) -> AsyncIterato
         public_url="http://127.0.0.1:8080",
     )
     provisioner = WishList()
-    async with control_plane(settings, provisioner) as port:
+    async with control_plane(settings, place or provisioner) as port:
         address = f"127.0.0.1:{port}"
         async with channel(address, credential) as connected:
             yield ControlPlane(

@@ -1,5 +1,6 @@
 """The chart, rendered by the `helm` program: the one description of a cell."""
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -49,11 +50,16 @@ class Chart:
         """Where nobody says otherwise."""
         return read_values([self.folder / "values.yaml"])
 
+    def require_helm(self) -> None:
+        """Raises NoHelm."""
+        if shutil.which(self.helm) is None:
+            raise self._no_helm()
+
     def _run(self, arguments: Sequence[str]) -> str:
         try:
             done = subprocess.run([self.helm, *arguments], capture_output=True, text=True, timeout=RENDER_S_MAX, check=False)  # noqa: S603
         except FileNotFoundError:
-            raise NoHelm(f"the program {self.helm!r} is not on this machine; install helm {HELM_FIRST}, or name it with --helm") from None
+            raise self._no_helm() from None
         except PermissionError:
             raise NoHelm(f"the program {self.helm!r} may not be run by this user") from None
         except subprocess.TimeoutExpired:
@@ -63,6 +69,9 @@ class Chart:
         if len(done.stdout) > RENDERED_BYTES_MAX:
             raise ChartRefused(f"{self.folder} renders {len(done.stdout)} bytes; at most {RENDERED_BYTES_MAX} are allowed")
         return done.stdout
+
+    def _no_helm(self) -> NoHelm:
+        return NoHelm(f"the program {self.helm!r} is not on this machine; install helm {HELM_FIRST}, or name it with --helm")
 
 
 def _said(stderr: str) -> str:

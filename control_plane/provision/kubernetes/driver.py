@@ -1,18 +1,21 @@
 """Cells on a cluster: the chart applied, waited for, pruned. Every step may be repeated, so a run that was killed is run again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 from chassis.identity import CellName
-from control_plane.provision.errors import MigrationHalted
+from control_plane.provision.errors import ProvisionError
 from control_plane.provision.interface import CellSpec, MigrationLimits
 from control_plane.provision.kubernetes import credentials, record
 from control_plane.provision.kubernetes.chart import Chart, Values, overlaid
 from control_plane.provision.kubernetes.cluster import Cluster
 from control_plane.provision.kubernetes.errors import CellNotApplied, NotReady
+from control_plane.provision.kubernetes.halting import halted, withdraw
 from control_plane.provision.kubernetes.manifests import HIBERNATION, Manifest, Ref, Stage
-from control_plane.provision.kubernetes.planning import Action, Plan, is_stale, labelled, plan, superfluous
+from control_plane.provision.kubernetes.planning import Plan, is_stale, labelled, plan, superfluous
 from control_plane.provision.kubernetes.readiness import takes_time
 from control_plane.provision.kubernetes.record import Record
 from control_plane.provision.kubernetes.waiting import Patience, Tell, Waiting, untold
@@ -21,6 +24,7 @@ from control_plane.provision.kubernetes.wishes import Wish, wanted
 NAMESPACE_PREFIX = "waggle-"
 ASLEEP = {"metadata": {"annotations": {HIBERNATION: "on"}}}
 """cloudnative-pg deletes a Cluster's disks with it, so one is put to sleep instead."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,10 @@ class KubernetesProvisioner:
         return await asyncio.to_thread(lambda: self._plan(self._wish(spec, values, version)))
 
     async def diff(self, cell: str) -> Plan:
-        """Where the cluster has drifted from what was applied last. Jobs that ran and are gone are no drift."""
+        """Where the cluster has drifted from what was applied last. A Job is what ran: one that is gone, or ahead of it, is no drift."""
         known = await asyncio.to_thread(self._require, cell)
         found = await self.plan(CellSpec(CellName(cell), known.region), known.values)
-        kept = tuple(one for one in found.planned if not (one.ref.kind == "Job" and one.action is Action.CREATE))
-        return replace(found, planned=kept)
+        return replace(found, planned=tuple(one for one in found.planned if one.ref.kind != "Job"))
 
     async def change_version(self, cell: str, version: str) -> Plan:
         """The same values with another version of the image: migrations first, then the processes, pod by pod."""
@@ -68,7 +71,7 @@ class KubernetesProvisioner:
         done = await asyncio.to_thread(self._plan, wish)
         becomes = await self._reach(wish, Stage.PROCESSES)
         await self._prune(becomes, wish.manifests, Waiting(self.cluster, self.patience, self.tell))
-        await asyncio.to_thread(record.write, self.cluster, replace(becomes.only_kinds(wish.manifests), state="applied"))
+        await _whole(lambda: record.write(self.cluster, replace(becomes.only_kinds(wish.manifests), state="applied")))
         return done
 
     async def upgrade(self, name: CellName, version: str) -> None:
@@ -78,14 +81,24 @@ class KubernetesProvisioner:
     async def revisions(self, version: str) -> tuple[str, ...]:  # noqa: ARG002 - the image knows, and nobody here has it
         return ()
 
-    async def migrate(self, name: CellName, version: str, limits: MigrationLimits) -> str:  # noqa: ARG002 - the chart's own count
-        """Stores and migrations of `version`; the processes stay. Returns nothing that can be known here. Raises MigrationHalted."""
+    async def migrate(self, name: CellName, version: str, limits: MigrationLimits) -> str:
+        """The Job of `version`, tried once; the processes stay, and so does what is on record as applied.
+
+        Returns nothing, for only the image knows its revisions. Raises MigrationHalted.
+        """
         known = await asyncio.to_thread(self._require, name)
-        wish = await asyncio.to_thread(self._wish, CellSpec(name, known.region), known.values, version)
+        once = overlaid(known.values, {"migration": _once(limits)})
+        wish = await asyncio.to_thread(self._wish, CellSpec(name, known.region), once, version)
+        jobs = tuple(one for one in wish.manifests if one.stage is Stage.RUNS)
+        waiting = Waiting(self.cluster, self.patience, self.tell)
+        await waiting.begin(known.namespace)
         try:
-            await self._reach(wish, Stage.RUNS)
-        except NotReady as error:
-            raise MigrationHalted(name, str(error), "") from error
+            await self._apply(jobs, waiting)
+        except ProvisionError as error:
+            await _whole(lambda: withdraw(self.cluster, jobs))
+            if not isinstance(error, NotReady):
+                raise
+            raise await asyncio.to_thread(halted, self.cluster, name, jobs, str(error)) from error
         return ""
 
     async def retire(self, name: CellName, *, delete_data: bool = False) -> None:
@@ -113,7 +126,7 @@ class KubernetesProvisioner:
 
     async def _reach(self, wish: Wish, last: Stage) -> Record:
         """Each stage ready before the next is applied, up to and with `last`."""
-        becomes = await asyncio.to_thread(self._begin, wish)
+        becomes = await _whole(lambda: self._begin(wish))
         waiting = Waiting(self.cluster, self.patience, self.tell)
         await waiting.begin(becomes.namespace)
         for stage in (stage for stage in Stage if stage <= last):
@@ -145,20 +158,20 @@ class KubernetesProvisioner:
         for one in manifests:
             if one.ref.kind == "Job":
                 await self._clear(one, waiting)
-            await asyncio.to_thread(self.cluster.apply, one)
+            await _whole(partial(self.cluster.apply, one))
         await waiting.ready(tuple(one for one in manifests if takes_time(one.ref)))
 
     async def _clear(self, job: Manifest, waiting: Waiting) -> None:
         """A Job cannot be changed: one that was made from something else, or failed, goes first."""
         live = await asyncio.to_thread(self.cluster.get, job.ref)
         if live is not None and is_stale(live, job):
-            await asyncio.to_thread(self.cluster.delete, job.ref)
+            await _whole(lambda: self.cluster.delete(job.ref))
             await waiting.gone(lambda: [job.ref] if self.cluster.get(job.ref) else [], "it makes room for its successor")
 
     async def _prune(self, becomes: Record, manifests: Sequence[Manifest], waiting: Waiting) -> None:
         left = await asyncio.to_thread(superfluous, self.cluster, becomes.namespace, manifests, becomes)
         for ref in left:
-            await asyncio.to_thread(self.cluster.delete, ref)
+            await _whole(partial(self.cluster.delete, ref))
         await waiting.gone(lambda: [ref for ref in left if self.cluster.get(ref)], "it is no longer wanted")
 
     def _end(self, known: Record) -> None:
@@ -185,3 +198,18 @@ class KubernetesProvisioner:
                 f"no cell {cell!r} was applied to this cluster (namespace {self.namespace(cell)}); waggle cell apply makes one"
             )
         return known
+
+
+def _once(limits: MigrationLimits) -> Values:
+    """The cell serves, so its database is there: what fails the first time is to be read, and keeps nobody waiting for its table again."""
+    return {"attempts": 0, "lockTimeoutS": limits.lock_timeout_s, "statementTimeoutS": limits.statement_timeout_s}
+
+
+async def _whole(call: Callable[[], T]) -> T:
+    """On a thread. Who is cancelled waits for its end, so that nothing of it arrives after what is sent next."""
+    sent = asyncio.ensure_future(asyncio.to_thread(call))
+    try:
+        return await asyncio.shield(sent)
+    except asyncio.CancelledError:
+        await asyncio.wait({sent})
+        raise

@@ -77,11 +77,12 @@ def planned(cluster: Cluster, manifest: Manifest) -> Planned:
 
 
 def is_stale(live: dict[str, Any], manifest: Manifest) -> bool:
-    """Made from something else, or failed: it is to run again."""
+    """Made from something else, failed, or on its way out: it is to run again."""
     conditions = (live.get("status") or {}).get("conditions") or []
     failed = any(one["type"] == "Failed" and one["status"] == "True" for one in conditions)
     made_from = (live["metadata"].get("annotations") or {}).get(DIGEST)
-    return failed or made_from != manifest.document["metadata"]["annotations"][DIGEST]
+    going = bool(live["metadata"].get("deletionTimestamp"))
+    return going or failed or made_from != manifest.document["metadata"]["annotations"][DIGEST]
 
 
 def superfluous(cluster: Cluster, namespace: str, manifests: Sequence[Manifest], record: Record | None) -> tuple[Ref, ...]:

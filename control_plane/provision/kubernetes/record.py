@@ -30,6 +30,8 @@ class Record:
     """name-version"""
     values: dict[str, Any] = field(default_factory=dict)
     kinds: frozenset[KindName] = frozenset()
+    before: dict[str, Any] = field(default_factory=dict)
+    """The image that the cell ran before the present one, digest and all: what going back brings back."""
 
     def with_kinds(self, manifests: Iterable[Manifest]) -> "Record":
         return replace(self, kinds=self.kinds | {(one.ref.api_version, one.ref.kind) for one in manifests})
@@ -67,7 +69,8 @@ def write(cluster: Cluster, record: Record) -> None:
 
 def document_of(record: Record) -> Document:
     facts = {"cell": record.cell, "state": record.state, "chart": record.chart}
-    data = {**facts, "values": json.dumps(record.values, sort_keys=True), "kinds": json.dumps(sorted(record.kinds)[:KINDS_MAX])}
+    values, before = json.dumps(record.values, sort_keys=True), json.dumps(record.before, sort_keys=True)
+    data = {**facts, "values": values, "kinds": json.dumps(sorted(record.kinds)[:KINDS_MAX]), "before": before}
     metadata = {"name": NAME, "namespace": record.namespace, "labels": {LABEL: record.cell}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
@@ -78,7 +81,9 @@ def record_of(document: Document) -> Record:
     try:
         data = document["data"]
         kinds = frozenset((str(version), str(kind)) for version, kind in json.loads(data["kinds"]))
-        return Record(data["cell"], namespace, data["state"], data["chart"], json.loads(data["values"]), kinds)
+        return Record(
+            data["cell"], namespace, data["state"], data["chart"], json.loads(data["values"]), kinds, json.loads(data.get("before", "{}"))
+        )
     except (KeyError, ValueError, TypeError) as error:
         raise ObjectRefused(
             f"ConfigMap {NAME} in {namespace} is damaged ({error!r}); delete it and apply the cell with its values again"

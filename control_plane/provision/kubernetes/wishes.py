@@ -24,6 +24,8 @@ class Wish:
 def wanted(spec: CellSpec, values: Values | None, version: str, known: Record | None, place: Record) -> Record:
     """`place` with the values that count. Without values those applied last stay; so does the version, until another is named.
 
+    Who names the version that ran before gets that very image back.
+
     Raises ProvisionError for a cell that stands in another region.
     """
     given = overlaid(OURS, overlaid(place.values, values if values is not None else known.values if known else {}))
@@ -34,5 +36,15 @@ def wanted(spec: CellSpec, values: Values | None, version: str, known: Record | 
     named = version or spec.version
     tag = named or image.get("tag") or (known.version if known else "")
     digest = {"digest": ""} if named else {}  # one would stand in for the version
-    full = overlaid(given, {"name": str(spec.name), "region": region, "image": {**digest, **({"tag": tag} if tag else {})}})
-    return Record(spec.name, place.namespace, "applying", place.chart, full)
+    back = known.before if known and named and known.before.get("tag") == named else None
+    chosen = back or {**digest, **({"tag": tag} if tag else {})}
+    full = overlaid(given, {"name": str(spec.name), "region": region, "image": chosen})
+    return Record(spec.name, place.namespace, "applying", place.chart, full, before=_before(known, full))
+
+
+def _before(known: Record | None, becomes: Values) -> Values:
+    """The image there is now, unless it stays, or never became whole."""
+    if known is None:
+        return {}
+    now: Values = known.values.get("image") or {}
+    return known.before if known.state != "applied" or now == becomes.get("image") else dict(now)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/admin/v1/fleet.proto\x12\x0fprotos.admin.v1\"\x14\n\x12\x46leetStatusRequest\"\x82\x02\n\tFleetCell\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x10\n\x08versions\x18\x04 \x03(\t\x12\x18\n\x10schema_revisions\x18\x05 \x03(\t\x12\x0f\n\x07healthy\x18\x06 \x01(\x08\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12\r\n\x05ready\x18\x08 \x01(\r\x12\x16\n\x0erequests_per_s\x18\t \x01(\x01\x12\x13\n\x0b\x65rror_share\x18\n \x01(\x01\x12\x0e\n\x06p99_ms\x18\x0b \x01(\x01\x12\x0c\n\x04wave\x18\x0c \x01(\t\x12\r\n\x05stage\x18\r \x01(\t\x12\x0f\n\x07problem\x18\x0e \x01(\t\"r\n\x0b\x46leetStatus\x12)\n\x05\x63\x65lls\x18\x01 \x03(\x0b\x32\x1a.protos.admin.v1.FleetCell\x12-\n\x06latest\x18\x02 \x01(\x0b\x32\x18.protos.admin.v1.RolloutH\x00\x88\x01\x01\x42\t\n\x07_latest\"=\n\tSelection\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61nary\x18\x02 \x01(\t\x12\x0f\n\x07without\x18\x03 \x03(\t\"\xa9\x01\n\x0eMigrateRequest\x12-\n\tselection\x18\x01 \x01(\x0b\x32\x1a.protos.admin.v1.Selection\x12\x1b\n\x0elock_timeout_s\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12 \n\x13statement_timeout_s\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x11\n\x0f_lock_timeout_sB\x16\n\x14_statement_timeout_s\"\x81\x01\n\x0eRollOutRequest\x12-\n\tselection\x18\x01 \x01(\x0b\x32\x1a.protos.admin.v1.Selection\x12\x13\n\x06\x62\x61ke_s\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07ready_s\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\t\n\x07_bake_sB\n\n\x08_ready_s\"\x1d\n\nRolloutRef\x12\x0f\n\x07rollout\x18\x01 \x01(\t\"h\n\x0bRolloutCell\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0c\n\x04wave\x18\x02 \x01(\t\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\x12\x0b\n\x03had\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\"\xd6\x01\n\x07Rollout\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0c\n\x04wave\x18\x05 \x01(\t\x12\r\n\x05waves\x18\x06 \x03(\t\x12+\n\x05\x63\x65lls\x18\x07 \x03(\x0b\x32\x1c.protos.admin.v1.RolloutCell\x12\x0c\n\x04\x64one\x18\x08 \x01(\r\x12\r\n\x05total\x18\t \x01(\r\x12\x0f\n\x07problem\x18\n \x01(\t\x12\x12\n\nduration_s\x18\x0b \x01(\x01\x32\xe0\x03\n\x05\x46leet\x12K\n\x06Status\x12#.protos.admin.v1.FleetStatusRequest\x1a\x1c.protos.admin.v1.FleetStatus\x12\x44\n\x07Migrate\x12\x1f.protos.admin.v1.MigrateRequest\x1a\x18.protos.admin.v1.Rollout\x12\x44\n\x07RollOut\x12\x1f.protos.admin.v1.RollOutRequest\x1a\x18.protos.admin.v1.Rollout\x12=\n\x04Show\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12>\n\x05Pause\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12?\n\x06Resume\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12>\n\x05\x41\x62ort\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rolloutb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/admin/v1/fleet.proto\x12\x0fprotos.admin.v1\"\x14\n\x12\x46leetStatusRequest\"\x82\x02\n\tFleetCell\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06region\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x10\n\x08versions\x18\x04 \x03(\t\x12\x18\n\x10schema_revisions\x18\x05 \x03(\t\x12\x0f\n\x07healthy\x18\x06 \x01(\x08\x12\x11\n\tprocesses\x18\x07 \x01(\r\x12\r\n\x05ready\x18\x08 \x01(\r\x12\x16\n\x0erequests_per_s\x18\t \x01(\x01\x12\x13\n\x0b\x65rror_share\x18\n \x01(\x01\x12\x0e\n\x06p99_ms\x18\x0b \x01(\x01\x12\x0c\n\x04wave\x18\x0c \x01(\t\x12\r\n\x05stage\x18\r \x01(\t\x12\x0f\n\x07problem\x18\x0e \x01(\t\"r\n\x0b\x46leetStatus\x12)\n\x05\x63\x65lls\x18\x01 \x03(\x0b\x32\x1a.protos.admin.v1.FleetCell\x12-\n\x06latest\x18\x02 \x01(\x0b\x32\x18.protos.admin.v1.RolloutH\x00\x88\x01\x01\x42\t\n\x07_latest\"N\n\tSelection\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61nary\x18\x02 \x01(\t\x12\x0f\n\x07without\x18\x03 \x03(\t\x12\x0f\n\x07\x61pplied\x18\x04 \x01(\x08\"\xa9\x01\n\x0eMigrateRequest\x12-\n\tselection\x18\x01 \x01(\x0b\x32\x1a.protos.admin.v1.Selection\x12\x1b\n\x0elock_timeout_s\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12 \n\x13statement_timeout_s\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x11\n\x0f_lock_timeout_sB\x16\n\x14_statement_timeout_s\"\x81\x01\n\x0eRollOutRequest\x12-\n\tselection\x18\x01 \x01(\x0b\x32\x1a.protos.admin.v1.Selection\x12\x13\n\x06\x62\x61ke_s\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07ready_s\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\t\n\x07_bake_sB\n\n\x08_ready_s\"\x1d\n\nRolloutRef\x12\x0f\n\x07rollout\x18\x01 \x01(\t\"h\n\x0bRolloutCell\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0c\n\x04wave\x18\x02 \x01(\t\x12\r\n\x05stage\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\x12\x0b\n\x03had\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t\"\xfa\x01\n\x07Rollout\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0c\n\x04wave\x18\x05 \x01(\t\x12\r\n\x05waves\x18\x06 \x03(\t\x12+\n\x05\x63\x65lls\x18\x07 \x03(\x0b\x32\x1c.protos.admin.v1.RolloutCell\x12\x0c\n\x04\x64one\x18\x08 \x01(\r\x12\r\n\x05total\x18\t \x01(\r\x12\x0f\n\x07problem\x18\n \x01(\t\x12\x12\n\nduration_s\x18\x0b \x01(\x01\x12\x0f\n\x07\x61pplier\x18\x0c \x01(\t\x12\x11\n\telsewhere\x18\r \x01(\x08\"0\n\rTakeUpRequest\x12\x0f\n\x07rollout\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\"{\n\x07Ordered\x12\x0c\n\x04\x63\x65ll\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04\x62\x61\x63k\x18\x03 \x01(\x08\x12\x0e\n\x06tables\x18\x04 \x01(\x08\x12\x16\n\x0elock_timeout_s\x18\x05 \x01(\x01\x12\x1b\n\x13statement_timeout_s\x18\x06 \x01(\x01\"]\n\x06Orders\x12)\n\x07rollout\x18\x01 \x01(\x0b\x32\x18.protos.admin.v1.Rollout\x12(\n\x06orders\x18\x02 \x03(\x0b\x32\x18.protos.admin.v1.Ordered\"p\n\x0bNoteRequest\x12\x0f\n\x07rollout\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0c\n\x04\x63\x65ll\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07problem\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\t2\xe3\x04\n\x05\x46leet\x12K\n\x06Status\x12#.protos.admin.v1.FleetStatusRequest\x1a\x1c.protos.admin.v1.FleetStatus\x12\x44\n\x07Migrate\x12\x1f.protos.admin.v1.MigrateRequest\x1a\x18.protos.admin.v1.Rollout\x12\x44\n\x07RollOut\x12\x1f.protos.admin.v1.RollOutRequest\x1a\x18.protos.admin.v1.Rollout\x12=\n\x04Show\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12>\n\x05Pause\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12?\n\x06Resume\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12>\n\x05\x41\x62ort\x12\x1b.protos.admin.v1.RolloutRef\x1a\x18.protos.admin.v1.Rollout\x12\x41\n\x06TakeUp\x12\x1e.protos.admin.v1.TakeUpRequest\x1a\x17.protos.admin.v1.Orders\x12>\n\x04Note\x12\x1c.protos.admin.v1.NoteRequest\x1a\x18.protos.admin.v1.Rolloutb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,17 +38,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FLEETSTATUS']._serialized_start=331
   _globals['_FLEETSTATUS']._serialized_end=445
   _globals['_SELECTION']._serialized_start=447
-  _globals['_SELECTION']._serialized_end=508
-  _globals['_MIGRATEREQUEST']._serialized_start=511
-  _globals['_MIGRATEREQUEST']._serialized_end=680
-  _globals['_ROLLOUTREQUEST']._serialized_start=683
-  _globals['_ROLLOUTREQUEST']._serialized_end=812
-  _globals['_ROLLOUTREF']._serialized_start=814
-  _globals['_ROLLOUTREF']._serialized_end=843
-  _globals['_ROLLOUTCELL']._serialized_start=845
-  _globals['_ROLLOUTCELL']._serialized_end=949
-  _globals['_ROLLOUT']._serialized_start=952
-  _globals['_ROLLOUT']._serialized_end=1166
-  _globals['_FLEET']._serialized_start=1169
-  _globals['_FLEET']._serialized_end=1649
+  _globals['_SELECTION']._serialized_end=525
+  _globals['_MIGRATEREQUEST']._serialized_start=528
+  _globals['_MIGRATEREQUEST']._serialized_end=697
+  _globals['_ROLLOUTREQUEST']._serialized_start=700
+  _globals['_ROLLOUTREQUEST']._serialized_end=829
+  _globals['_ROLLOUTREF']._serialized_start=831
+  _globals['_ROLLOUTREF']._serialized_end=860
+  _globals['_ROLLOUTCELL']._serialized_start=862
+  _globals['_ROLLOUTCELL']._serialized_end=966
+  _globals['_ROLLOUT']._serialized_start=969
+  _globals['_ROLLOUT']._serialized_end=1219
+  _globals['_TAKEUPREQUEST']._serialized_start=1221
+  _globals['_TAKEUPREQUEST']._serialized_end=1269
+  _globals['_ORDERED']._serialized_start=1271
+  _globals['_ORDERED']._serialized_end=1394
+  _globals['_ORDERS']._serialized_start=1396
+  _globals['_ORDERS']._serialized_end=1489
+  _globals['_NOTEREQUEST']._serialized_start=1491
+  _globals['_NOTEREQUEST']._serialized_end=1603
+  _globals['_FLEET']._serialized_start=1606
+  _globals['_FLEET']._serialized_end=2217
 # @@protoc_insertion_point(module_scope)

@@ -133,10 +133,13 @@ class Selection(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     CANARY_FIELD_NUMBER: _builtins.int
     WITHOUT_FIELD_NUMBER: _builtins.int
+    APPLIED_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """empty: what the control plane runs"""
     canary: _builtins.str
     """the cell that comes first; empty: chosen"""
+    applied: _builtins.bool
+    """whoever orders it carries it out"""
     @_builtins.property
     def without(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """cells that are left out"""
@@ -147,10 +150,11 @@ class Selection(_message.Message):
         version: _builtins.str = ...,
         canary: _builtins.str = ...,
         without: _abc.Iterable[_builtins.str] | None = ...,
+        applied: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "version", b"version", "without", b"without"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "canary", b"canary", "version", b"version", "without", b"without"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -296,6 +300,8 @@ class Rollout(_message.Message):
     TOTAL_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
+    APPLIER_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_FIELD_NUMBER: _builtins.int
     rollout_id: _builtins.str
     kind: _builtins.str
     """schema | code"""
@@ -308,6 +314,10 @@ class Rollout(_message.Message):
     total: _builtins.int
     problem: _builtins.str
     duration_s: _builtins.float
+    applier: _builtins.str
+    """who carries it out now; empty: nobody, or the control plane itself"""
+    elsewhere: _builtins.bool
+    """the control plane does not"""
     @_builtins.property
     def waves(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -326,11 +336,131 @@ class Rollout(_message.Message):
         total: _builtins.int = ...,
         problem: _builtins.str = ...,
         duration_s: _builtins.float = ...,
+        applier: _builtins.str = ...,
+        elsewhere: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells", "done", b"done", "duration_s", b"duration_s", "kind", b"kind", "problem", b"problem", "rollout_id", b"rollout_id", "state", b"state", "target", b"target", "total", b"total", "wave", b"wave", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applier", b"applier", "cells", b"cells", "done", b"done", "duration_s", b"duration_s", "elsewhere", b"elsewhere", "kind", b"kind", "problem", b"problem", "rollout_id", b"rollout_id", "state", b"state", "target", b"target", "total", b"total", "wave", b"wave", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Rollout: _TypeAlias = Rollout  # noqa: Y015
+
+@_typing.final
+class TakeUpRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLLOUT_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    rollout: _builtins.str
+    holder: _builtins.str
+    """the same word every time"""
+    def __init__(
+        self,
+        *,
+        rollout: _builtins.str = ...,
+        holder: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "rollout", b"rollout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeUpRequest: _TypeAlias = TakeUpRequest  # noqa: Y015
+
+@_typing.final
+class Ordered(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BACK_FIELD_NUMBER: _builtins.int
+    TABLES_FIELD_NUMBER: _builtins.int
+    LOCK_TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    STATEMENT_TIMEOUT_S_FIELD_NUMBER: _builtins.int
+    cell: _builtins.str
+    version: _builtins.str
+    back: _builtins.bool
+    """what it had before"""
+    tables: _builtins.bool
+    """they alone, within:"""
+    lock_timeout_s: _builtins.float
+    statement_timeout_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        cell: _builtins.str = ...,
+        version: _builtins.str = ...,
+        back: _builtins.bool = ...,
+        tables: _builtins.bool = ...,
+        lock_timeout_s: _builtins.float = ...,
+        statement_timeout_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["back", b"back", "cell", b"cell", "lock_timeout_s", b"lock_timeout_s", "statement_timeout_s", b"statement_timeout_s", "tables", b"tables", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ordered: _TypeAlias = Ordered  # noqa: Y015
+
+@_typing.final
+class Orders(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLLOUT_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rollout(self) -> Global___Rollout: ...
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ordered]: ...
+    def __init__(
+        self,
+        *,
+        rollout: Global___Rollout | None = ...,
+        orders: _abc.Iterable[Global___Ordered] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rollout", b"rollout"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders", "rollout", b"rollout"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Orders: _TypeAlias = Orders  # noqa: Y015
+
+@_typing.final
+class NoteRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLLOUT_FIELD_NUMBER: _builtins.int
+    HOLDER_FIELD_NUMBER: _builtins.int
+    CELL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    rollout: _builtins.str
+    holder: _builtins.str
+    cell: _builtins.str
+    version: _builtins.str
+    problem: _builtins.str
+    """why it could not be done; empty: it was"""
+    revision: _builtins.str
+    def __init__(
+        self,
+        *,
+        rollout: _builtins.str = ...,
+        holder: _builtins.str = ...,
+        cell: _builtins.str = ...,
+        version: _builtins.str = ...,
+        problem: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell", b"cell", "holder", b"holder", "problem", b"problem", "revision", b"revision", "rollout", b"rollout", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteRequest: _TypeAlias = NoteRequest  # noqa: Y015

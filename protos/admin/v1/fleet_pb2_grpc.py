@@ -69,6 +69,16 @@ class FleetStub:
                 request_serializer=protos_dot_admin_dot_v1_dot_fleet__pb2.RolloutRef.SerializeToString,
                 response_deserializer=protos_dot_admin_dot_v1_dot_fleet__pb2.Rollout.FromString,
                 _registered_method=True)
+        self.TakeUp = channel.unary_unary(
+                '/protos.admin.v1.Fleet/TakeUp',
+                request_serializer=protos_dot_admin_dot_v1_dot_fleet__pb2.TakeUpRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_fleet__pb2.Orders.FromString,
+                _registered_method=True)
+        self.Note = channel.unary_unary(
+                '/protos.admin.v1.Fleet/Note',
+                request_serializer=protos_dot_admin_dot_v1_dot_fleet__pb2.NoteRequest.SerializeToString,
+                response_deserializer=protos_dot_admin_dot_v1_dot_fleet__pb2.Rollout.FromString,
+                _registered_method=True)
 
 
 class FleetServicer:
@@ -119,6 +129,21 @@ class FleetServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TakeUp(self, request, context):
+        """For whoever has rights on cells that the control plane has none on.
+        what is to be done now; said again within 10 s
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Note(self, request, context):
+        """what became of it
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FleetServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -155,6 +180,16 @@ def add_FleetServicer_to_server(servicer, server):
             'Abort': grpc.unary_unary_rpc_method_handler(
                     servicer.Abort,
                     request_deserializer=protos_dot_admin_dot_v1_dot_fleet__pb2.RolloutRef.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_fleet__pb2.Rollout.SerializeToString,
+            ),
+            'TakeUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeUp,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_fleet__pb2.TakeUpRequest.FromString,
+                    response_serializer=protos_dot_admin_dot_v1_dot_fleet__pb2.Orders.SerializeToString,
+            ),
+            'Note': grpc.unary_unary_rpc_method_handler(
+                    servicer.Note,
+                    request_deserializer=protos_dot_admin_dot_v1_dot_fleet__pb2.NoteRequest.FromString,
                     response_serializer=protos_dot_admin_dot_v1_dot_fleet__pb2.Rollout.SerializeToString,
             ),
     }
@@ -346,6 +381,60 @@ class Fleet:
             target,
             '/protos.admin.v1.Fleet/Abort',
             protos_dot_admin_dot_v1_dot_fleet__pb2.RolloutRef.SerializeToString,
+            protos_dot_admin_dot_v1_dot_fleet__pb2.Rollout.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Fleet/TakeUp',
+            protos_dot_admin_dot_v1_dot_fleet__pb2.TakeUpRequest.SerializeToString,
+            protos_dot_admin_dot_v1_dot_fleet__pb2.Orders.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Note(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/protos.admin.v1.Fleet/Note',
+            protos_dot_admin_dot_v1_dot_fleet__pb2.NoteRequest.SerializeToString,
             protos_dot_admin_dot_v1_dot_fleet__pb2.Rollout.FromString,
             options,
             channel_credentials,

@@ -41,6 +41,12 @@ class FleetStub:
     Resume: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.RolloutRef, _fleet_pb2.Rollout]
     Abort: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.RolloutRef, _fleet_pb2.Rollout]
     """code: every cell gets back what it had; schema: what is migrated stays"""
+    TakeUp: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.TakeUpRequest, _fleet_pb2.Orders]
+    """For whoever has rights on cells that the control plane has none on.
+    what is to be done now; said again within 10 s
+    """
+    Note: _grpc.UnaryUnaryMultiCallable[_fleet_pb2.NoteRequest, _fleet_pb2.Rollout]
+    """what became of it"""
 
 @_typing.type_check_only
 class FleetAsyncStub(FleetStub):
@@ -55,6 +61,12 @@ class FleetAsyncStub(FleetStub):
     Resume: _aio.UnaryUnaryMultiCallable[_fleet_pb2.RolloutRef, _fleet_pb2.Rollout]  # type: ignore[assignment]
     Abort: _aio.UnaryUnaryMultiCallable[_fleet_pb2.RolloutRef, _fleet_pb2.Rollout]  # type: ignore[assignment]
     """code: every cell gets back what it had; schema: what is migrated stays"""
+    TakeUp: _aio.UnaryUnaryMultiCallable[_fleet_pb2.TakeUpRequest, _fleet_pb2.Orders]  # type: ignore[assignment]
+    """For whoever has rights on cells that the control plane has none on.
+    what is to be done now; said again within 10 s
+    """
+    Note: _aio.UnaryUnaryMultiCallable[_fleet_pb2.NoteRequest, _fleet_pb2.Rollout]  # type: ignore[assignment]
+    """what became of it"""
 
 class FleetServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -108,5 +120,23 @@ class FleetServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_fleet_pb2.Rollout, _abc.Awaitable[_fleet_pb2.Rollout]]:
         """code: every cell gets back what it had; schema: what is migrated stays"""
+
+    @_abc_1.abstractmethod
+    def TakeUp(
+        self,
+        request: _fleet_pb2.TakeUpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fleet_pb2.Orders, _abc.Awaitable[_fleet_pb2.Orders]]:
+        """For whoever has rights on cells that the control plane has none on.
+        what is to be done now; said again within 10 s
+        """
+
+    @_abc_1.abstractmethod
+    def Note(
+        self,
+        request: _fleet_pb2.NoteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fleet_pb2.Rollout, _abc.Awaitable[_fleet_pb2.Rollout]]:
+        """what became of it"""
 
 def add_FleetServicer_to_server(servicer: FleetServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,177 @@
+"""A version through cells on a cluster: ordered and judged by a control plane without rights there, applied by whoever types."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control_plane.app import fleet as wiring
+from control_plane.cli import cluster_options, fleet_on_cluster
+from control_plane.cli.__main__ import run
+from control_plane.cli.fleet_applying import Applier
+from control_plane.fleet import Conductor, conductor, upgrading
+from control_plane.provision.applied import AppliedCells
+from control_plane.provision.kubernetes.waiting import Patience
+from control_plane.provision.layout import Layout
+from tests.harness.control import ControlPlane, running_control_plane
+from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
+from tests.harness.kubelet import Pod, ready, without_image
+from tests.harness.kubernetes import ApiServer, tool
+from tests.kubernetes.conftest import SMALL, World, a_world
+from tests.kubernetes.nodes import speaking
+
+pytestmark = [pytest.mark.anyio, pytest.mark.lasts(120)]
+HALTED = {
+    "why": "canceling statement due to lock timeout",
+    "statement": "ALTER TABLE messages ADD x int",
+    "blockers": [{"pid": 7, "application": "ann", "query": "SELECT"}],
+}
+
+
+@pytest.fixture
+async def control(control_database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ControlPlane]:
+    """It looks at cells for a moment instead of for seconds, and nobody sleeps for long."""
+    monkeypatch.setattr(conductor, "EVERY_S", 0.1)
+    monkeypatch.setattr(fleet_on_cluster, "Applier", partial(Applier, poll_s=0.1, again_s=0.2))
+    monkeypatch.setattr(cluster_options, "Patience", partial(Patience, grace_s=0.3, poll_s=0.1))
+    monkeypatch.setattr(upgrading, "LOOK_S", 0.3)
+    monkeypatch.setattr(upgrading, "SAMPLE_EVERY_S", 0.1)
+    monkeypatch.setattr(wiring, "Conductor", partial(Conductor, settled_s=0.0))
+    async with running_control_plane(control_database.app_url, tmp_path, AppliedCells()) as running:
+        Layout(tmp_path).platform.write_text(json.dumps({"control_plane": running.address, "public_url": "http://127.0.0.1:8080"}))
+        yield running
+
+
+@pytest.fixture
+async def two(world: World) -> list[World]:
+    """Two cells of version 1."""
+    worlds = [world, a_world(world.cluster, world.kubelet)]
+    await asyncio.gather(*(one.provisioner().apply(one.spec) for one in worlds))
+    return worlds
+
+
+class Waggle:
+    """Verbs of `waggle fleet`."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    async def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
+        """(exit code, what it printed as JSON, the last line of stderr)"""
+        self._capsys.readouterr()
+        code = await asyncio.to_thread(run, ["fleet", *words, "--json"])
+        said = self._capsys.readouterr()
+        shown = json.loads(said.out[said.out.index("{\n") :]) if "{\n" in said.out else {}
+        return code, shown, (said.err.strip().splitlines() or [""])[-1]
+
+    async def begin(self, *words: str) -> asyncio.subprocess.Process:
+        """In a process that can be killed."""
+        quiet = asyncio.subprocess.DEVNULL
+        return await asyncio.create_subprocess_exec(sys.executable, "-m", "control_plane.cli", "fleet", *words, stdout=quiet, stderr=quiet)
+
+
+@pytest.fixture
+def waggle(api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Waggle:
+    monkeypatch.setenv("WAGGLE_CELL_CHART", str(SMALL))
+    monkeypatch.setenv("WAGGLE_HELM", tool("helm"))
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig()))
+    monkeypatch.setenv("WAGGLE_HOME", str(tmp_path))
+    monkeypatch.setenv("WAGGLE_CELL_DRIVER", "kubernetes")
+    return Waggle(capsys)
+
+
+def image(world: World) -> str:
+    return str(world.require("Deployment", "api")["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+async def test_tables_then_code_in_waves_and_on_after_a_kill(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
+    canary, other = two
+    async with speaking(two, control):
+        code, _, said = await waggle("rollout", "2", "--bake", "0")
+        assert (code, "were not brought to 2: waggle fleet migrate 2 first" in said) == (1, True)
+        code, done, _ = await waggle("migrate", "2")
+        assert (code, done["state"], [image(one) for one in two]) == (0, "done", ["waggle:1"] * 2)
+        assert [(await one.provisioner().diff(one.cell)).acts for one in two] == [(), ()], "tables that are ahead are no drift"
+
+        canary.kubelet.verdicts[canary.namespace] = lambda pod: None if _tag(pod) == "2" else ready(pod)
+        killed = await waggle.begin("rollout", "2", "--bake", "0", "--canary", canary.cell)
+        await eventually(lambda: image(canary) == "waggle:2", within_s=60)
+        killed.kill()
+        await killed.wait()
+        canary.kubelet.judge(canary.namespace, ready)
+        code, done, _ = await waggle("apply")
+
+    assert (code, done["state"], [image(one) for one in two]) == (0, "done", ["waggle:2"] * 2)
+    assert {one["cell"]: one["had"] for one in done["cells"]} == {canary.cell: "1", other.cell: "1"}
+
+
+def _tag(pod: Pod) -> str:
+    return str(pod["spec"]["containers"][0]["image"].rpartition(":")[2])
+
+
+async def test_what_is_bad_is_taken_back_and_the_others_never_see_it(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
+    canary, other = two
+    canary.kubelet.verdicts[canary.namespace] = lambda pod: ready(pod) if "api" not in pod["metadata"]["name"] else _unless_3(pod)
+    pods = {one["metadata"]["uid"] for one in canary.cluster.list("v1", "Pod", other.namespace)}
+    async with speaking(two, control, failing=frozenset({"2"})):
+        for version in ("2", "3"):
+            assert (await waggle("migrate", version))[0] == 0
+        code, failing, said = await waggle("rollout", "2", "--bake", "60", "--canary", canary.cell)
+        assert (code, failing["state"]) == (1, "rolled_back") and "errors rose from 0.0% to 100.0%" in said
+        code, missing, said = await waggle("rollout", "3", "--canary", canary.cell)
+        assert (code, missing["state"]) == (1, "rolled_back") and "Deployment api: image waggle:3 cannot be pulled" in said
+    assert [image(one) for one in two] == ["waggle:1"] * 2
+    left = {one["metadata"]["uid"] for one in canary.cluster.list("v1", "Pod", other.namespace, labels="app=api")}
+    assert left <= pods, "no process of the other cell was touched"
+    assert (await canary.provisioner().diff(canary.cell)).acts == ()
+
+
+def _unless_3(pod: Pod) -> dict[str, Any]:
+    return without_image(pod) if _tag(pod) == "3" else ready(pod)
+
+
+async def test_a_migration_that_fails_halts_with_its_last_words(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
+    canary, other = two
+    canary.kubelet.verdicts[canary.namespace] = lambda pod: _failed(pod) if _is_migration(pod) else ready(pod)
+    async with speaking(two, control):
+        code, halted, said = await waggle("migrate", "2", "--canary", canary.cell)
+        assert (code, halted["state"]) == (1, "halted")
+        assert "lock timeout at: ALTER TABLE messages ADD x int; held by pid 7 (ann): SELECT" in said
+        assert {one["cell"]: one["stage"] for one in halted["cells"]} == {canary.cell: "failed", other.cell: "waiting"}
+        canary.kubelet.verdicts[canary.namespace] = ready
+        code, done, _ = await waggle("migrate", "2")
+    assert (code, done["state"], done["rollout_id"]) == (0, "done", halted["rollout_id"])
+
+
+def _is_migration(pod: Pod) -> bool:
+    return bool(pod["metadata"]["ownerReferences"][0]["kind"] == "Job")
+
+
+def _failed(pod: Pod) -> dict[str, Any]:
+    container = pod["spec"]["containers"][0]
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": f"INFO\n{json.dumps(HALTED)}\n"}}
+    state = {"name": container["name"], "image": container["image"], "imageID": "", "ready": False, "restartCount": 0, "state": ended}
+    return {"phase": "Failed", "containerStatuses": [state]}
+
+
+async def test_nothing_is_ordered_without_a_cluster_and_one_applies_at_a_time(
+    two: list[World], control: ControlPlane, waggle: Waggle, api_server: ApiServer
+) -> None:
+    async with speaking(two, control):
+        code, _, said = await waggle("migrate", "2", "--kubeconfig", "/nowhere")
+        assert code == 1 and said.startswith("waggle: no cluster is configured")
+        code, _, said = await waggle("migrate", "2", "--kubeconfig", str(api_server.kubeconfig("tester")))
+        assert code == 1 and said.startswith("waggle: this user has no right to list configmaps")
+        code, _, said = await waggle("show")
+        assert (code, said) == (1, "waggle: nothing has gone through this fleet yet")
+
+        code, begun, _ = await waggle("migrate", "2", "--driver", "local")
+        assert (code, begun["state"], begun["applier"]) == (0, "running", "")
+        both = await asyncio.gather(*(asyncio.to_thread(run, ["fleet", "apply"]) for _ in range(2)))
+        assert (await waggle("show"))[1]["state"] == "done" and 0 in both
