@@ -13,17 +13,19 @@ from control_plane.cli.clusters import Wanted, applied, run
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home
 from control_plane.cli.printing import progress
+from control_plane.cli.taking_up import Claims, begun_or_new
 from protos.admin.v1 import admin_pb2
 
 
 def create(request: admin_pb2.CreateCellRequest, on: OnCluster, wanted: Wanted, *, quiet: bool, home: Home) -> admin_pb2.Cell:
-    """On record, then on the cluster, then alive. One that was made halfway before is finished."""
+    """On record, then on the cluster, then alive. One that was made halfway before is finished, with a name or without."""
     values = wanted.read() or {}
     request.region = request.region or str(values.get("region") or "")
-    made = ask(home_of(home), lambda admin: _recorded(admin, request))
-    run(on, lambda cluster: applied(cluster, Wanted(made.name, made.region, wanted.values, wanted.version)), quiet=quiet)
-    with progress(f"{made.name} is ready; the control plane waits for its first heartbeat", quiet=quiet):
-        return ask(home_of(home), lambda admin: alive(admin, made.name))
+    with Claims(home_of(home) / "creating") as claims:
+        made = ask(home_of(home), lambda admin: _recorded(admin, request) if request.name else begun_or_new(admin, request, claims))
+        run(on, lambda cluster: applied(cluster, Wanted(made.name, made.region, wanted.values, wanted.version)), quiet=quiet)
+        with progress(f"{made.name} is ready; the control plane waits for its first heartbeat", quiet=quiet):
+            return ask(home_of(home), lambda admin: alive(admin, made.name))
 
 
 def retire(name: str, on: OnCluster, *, delete_data: bool, quiet: bool, home: Home) -> admin_pb2.Cell:

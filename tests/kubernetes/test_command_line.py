@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from control_plane.cli.__main__ import run
+from control_plane.provision.kubernetes.manifests import Ref
 from control_plane.provision.layout import Layout
 from protos.admin.v1 import admin_pb2
 from tests.harness.control import ControlPlane, FakeCell, running_cell, running_control_plane
@@ -124,6 +125,39 @@ async def test_a_cell_is_made_with_the_registry_and_not_ended_against_it(world: 
     line = f"waggle: {world.cell} cannot be retired: 1 workspaces live there: waggle cell drain empties it\n"
     assert (code, err) == (1, line)
     assert world.require("Deployment", "api")["status"]["availableReplicas"] == 1
+
+
+async def test_a_cell_without_a_name_that_was_killed_is_finished_and_not_made_twice(
+    world: World, waggle: Waggle, control: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two at once make two; one that is killed and said again makes one."""
+    monkeypatch.setenv("WAGGLE_CELL_NAMESPACE_PREFIX", f"{world.namespace}-")
+    spaces = [f"{world.namespace}-cell-{number}" for number in (1, 2)]
+    for space in spaces:
+        world.kubelet.verdicts[space] = untouched
+    words = ("create", "--driver", "kubernetes", "--json")
+    first = await waggle.begin(*words)
+    await eventually(partial(world.cluster.get, Ref("apps/v1", "StatefulSet", spaces[0], "postgres")), within_s=60.0)
+    second = await waggle.begin(*words)
+    await eventually(partial(world.cluster.get, Ref("apps/v1", "StatefulSet", spaces[1], "postgres")), within_s=60.0)
+    for process in (first, second):
+        process.kill()
+        await process.wait()
+    for space in spaces:
+        world.kubelet.judge(space, ready)
+
+    for name in ("cell-1", "cell-2"):
+        again = asyncio.create_task(waggle(*words))
+        await eventually(partial(_ready_in, world, f"{world.namespace}-{name}"), within_s=60.0)
+        await control.heartbeat(name, "127.0.0.1:9")
+        code, out, err = await again
+        assert (code, told(out)["name"], err) == (0, name, "")
+    assert {cell.name for cell in (await control.admin.ListCells(admin_pb2.ListCellsRequest())).cells} == {"cell-1", "cell-2"}
+
+
+def _ready_in(world: World, space: str) -> bool:
+    found = world.cluster.get(Ref("apps/v1", "Deployment", space, "api"))
+    return bool(found and (found.get("status") or {}).get("availableReplicas"))
 
 
 async def test_an_empty_cell_is_ended_on_the_cluster(world: World, waggle: Waggle, control: ControlPlane) -> None:
