@@ -14,6 +14,8 @@ from protos.directory.v1 import directory_pb2, directory_pb2_grpc
 INTERVAL_S = 2.0
 INTERVAL_S_MAX = 30.0
 ANSWER_S_MAX = 2.0
+AGAIN_S_MAX = 2.0
+"""A control plane that was away is heard of as soon as it would be otherwise; it gets no more calls by it than ever."""
 
 Compose = Callable[[bool], Awaitable[directory_pb2.HeartbeatRequest]]
 """The next heartbeat; True: this process is leaving."""
@@ -23,7 +25,7 @@ class Heartbeat:
     def __init__(self, channel: grpc.aio.Channel, compose: Compose) -> None:
         self._registration = directory_pb2_grpc.RegistrationStub(channel)
         self._compose = compose
-        self._backoff = Backoff(first_s=0.25, limit_s=5.0)
+        self._backoff = Backoff(first_s=0.25, limit_s=AGAIN_S_MAX)
         self._heard, self._leaving = True, False
         self._woken = asyncio.Event()
         self._log = structlog.get_logger("heartbeat")
