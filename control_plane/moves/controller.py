@@ -20,6 +20,8 @@ from control_plane.moves.turning import Turn, after, after_failure
 from control_plane.registry import DATABASE_AWAY, Cell, Conflict, Move, MoveStep, Registry, TransitionRefused
 
 EVERY_S = 0.5
+CELL_S_MAX = 1.0
+"""So long a cell's addresses are believed: half of what passes between two of its heartbeats."""
 LEASE_S = 3.0
 TASKS_MAX = 64
 """Moves in the hands of one replica; what a cell bears is the pacing's business."""
@@ -70,6 +72,8 @@ class Controller:
     holder: str = field(default_factory=lambda: secrets.token_hex(8))
     _tasks: dict[str, "asyncio.Task[None]"] = field(default_factory=dict)
     _connections: dict[str, str] = field(default_factory=dict)
+    _cells: dict[str, tuple[float, Cell]] = field(default_factory=dict)
+    """As they were read, and when."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -99,7 +103,7 @@ class Controller:
     async def _sweep(self) -> None:
         refused: set[tuple[str, str]] = set()
         for move in await self.registry.moves.unfinished(limit=UNFINISHED_MAX):
-            if move.id in self._tasks:
+            if move.id in self._tasks or (move.step is MoveStep.WINDOW and not _is_over(move)):
                 continue
             if move.step is MoveStep.PREPARE and not await self._may_begin(move, refused):
                 continue
@@ -144,8 +148,8 @@ class Controller:
             return None
 
     async def _closes(self, move: Move) -> bool:
-        """A move in its window takes no place among those that run; the sweep looks at it again."""
-        if move.step_age_s >= float(move.facts.get("window_s", 0)):
+        """A move in its window takes no place among those that run, and no lease; the sweep takes it up when it is over."""
+        if _is_over(move):
             return True
         await self.registry.moves.release(move, self.holder)
         return False
@@ -208,8 +212,17 @@ class Controller:
 
     async def _cell(self, held: Held, name: str) -> Cell:
         if name not in held.cells:
-            held.cells[name] = await self.registry.cells.require(name)
+            held.cells[name] = await self._read_cell(name)
         return held.cells[name]
+
+    async def _read_cell(self, name: str) -> Cell:
+        """To read one counts all its workspaces; moves that run together need not each do that."""
+        read_s, cell = self._cells.get(name, (float("-inf"), None))
+        now_s = self.clock.monotonic_s()
+        if cell is None or now_s - read_s > CELL_S_MAX:
+            cell = await self.registry.cells.require(name)
+            self._cells[name] = now_s, cell
+        return cell
 
     async def _record(self, move: Move, turn: Turn | None) -> Move:
         if turn is None:
@@ -219,7 +232,8 @@ class Controller:
         return await self.registry.moves.record(move, turn.step, turn.facts, state=turn.state, problem=turn.problem)
 
     async def _fail(self, move: Move, error: WaggleError) -> None:
-        """Note why; go the way back where there is one and it is time, else try again."""
+        """Note why; go the way back where there is one and it is time, else try again, at the cells' addresses as they are then."""
+        self._cells.clear()
         turn = after_failure(move, error)
         again = turn.step is move.step
         then = "again" if again else turn.step
@@ -234,9 +248,15 @@ class Controller:
         if before.step in (MoveStep.OPEN, MoveStep.BACK_OPEN) and now.step is not before.step:
             _observe_pause(now.facts)
         if now.ended:
+            self.wake()  # another waits for its place, perhaps
             MOVES_ENDED.labels(now.state).inc()
             for key in [key for key in self._connections if key.startswith(now.id)]:
                 del self._connections[key]
+
+
+def _is_over(move: Move) -> bool:
+    """Of a move in its window: whether that is to be closed."""
+    return move.step_age_s >= float(move.facts.get("window_s", 0))
 
 
 def _observe_pause(facts: Mapping[str, Any]) -> None:

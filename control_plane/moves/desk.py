@@ -7,7 +7,7 @@ from typing import Any
 
 from chassis.errors import WaggleError
 from control_plane.moves.estimating import HISTORY_MAX, Prediction, predict
-from control_plane.moves.rules import TABLE, state_at
+from control_plane.moves.rules import TABLE, has_window, state_at
 from control_plane.moves.steps import Doors
 from control_plane.registry import Cell, CellState, Conflict, Move, MoveState, MoveStep, Registry, Workspace, WorkspaceState
 from protos.cell.v1 import transfer_pb2
@@ -131,6 +131,8 @@ def _abort(move: Move) -> Ordered:
 def _rollback(move: Move) -> Ordered:
     if move.state is not MoveState.WINDOW:
         raise MoveRefused(f"move {move.id} is {move.state} at {move.step}: only one in its window can be rolled back")
+    if not has_window(move):
+        raise MoveRefused(f"move {move.id} was ordered without a window, so nothing was kept to roll it back with")
     return MoveStep.BACK_FREEZE, move.facts, state_at(MoveStep.BACK_FREEZE)
 
 

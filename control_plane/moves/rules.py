@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from control_plane.registry import MoveState, MoveStep
+from control_plane.registry import Move, MoveState, MoveStep
 
 S = MoveStep
 
@@ -42,6 +42,11 @@ TABLE: Mapping[MoveStep, Rule] = {
 
 def state_at(step: MoveStep) -> MoveState:
     return MoveState.WINDOW if step is S.WINDOW else MoveState.RUNNING
+
+
+def has_window(move: Move) -> bool:
+    """Whether there will be a time in which it can be rolled back. Without one no way back is armed, so none must be gone."""
+    return float(move.facts.get("window_s", 0)) > 0
 
 
 def gives_up(step: MoveStep, step_age_s: float, *, refused: bool) -> MoveStep | None:

@@ -12,6 +12,7 @@ from chassis.errors import WaggleError
 from control_plane.moves.attachments import WAIT_MS, Attachments, NoAttachments, bring_rest
 from control_plane.moves.comparing import AGAIN_S, prove, prove_rest
 from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
+from control_plane.moves.rules import has_window
 from control_plane.registry import Cell, Move, MoveStep
 from protos.cell.v1 import cell_pb2, transfer_pb2
 
@@ -23,6 +24,8 @@ VERB_S_MAX = 30.0
 LOCK_TIMEOUT_MS = 1_000
 SEAL_S_MAX = 2.0
 MARK_MS_MAX = 2_000
+COPY_WAIT_MS = 500
+"""Of one question after a copy: a small one is over by then, and nobody asked twice."""
 LAG_MS_SMALL = 250.0
 MARKS_A_TURN_MAX = 1_000
 PURGE_TURN_S = 0.5
@@ -110,7 +113,7 @@ async def prepare(work: Work) -> Outcome:
 
 
 async def copy(work: Work) -> Outcome:
-    request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source), speed=work.speed)
+    request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source), speed=work.speed, wait_ms=COPY_WAIT_MS)
     reply = await work.say(work.target, "Copy", request)
     if reply.done:
         if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
@@ -136,10 +139,11 @@ async def verify(work: Work) -> Outcome:
 
 
 async def arm(work: Work) -> Outcome:
-    """The way back, before anybody waits for anything."""
-    connection = (await work.publish(work.target)).connection
-    await work.say(work.source, "Follow", transfer_pb2.FollowRequest(**work.key, connection=connection))
-    await _lag_ms(work)
+    """The way back, before anybody waits for anything; a move that was ordered without a window has none."""
+    if has_window(work.move):
+        connection = (await work.publish(work.target)).connection
+        await work.say(work.source, "Follow", transfer_pb2.FollowRequest(**work.key, connection=connection))
+        await _lag_ms(work)
     if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
         return Wait(0.02)
     return Done()

@@ -78,6 +78,8 @@ class Bounds:
     writes: int = 2
     orders: int = 1
     states_max: int = 1_000_000
+    window_s: int = 60
+    """0: without a way back."""
 
 
 class Broken(AssertionError):
@@ -156,7 +158,7 @@ ENDED = (MoveState.DONE, MoveState.UNDONE, MoveState.ROLLED_BACK)
 
 
 def first(bounds: Bounds) -> State:
-    row = Row(MoveStep.PREPARE, MoveState.RUNNING, 1, (("window_s", 0),), SOURCE, EPOCH)
+    row = Row(MoveStep.PREPARE, MoveState.RUNNING, 1, (("window_s", bounds.window_s),), SOURCE, EPOCH)
     return State(move_world.beginning(), row, (None, None), (), bounds.faults, bounds.writes, bounds.orders)
 
 

@@ -108,13 +108,13 @@ def receive(world: World, place: int, request: Any) -> tuple[Cell, Any]:
 
 
 def copy(world: World, place: int, request: Any) -> tuple[Cell, Any]:
-    """Whole at once: what an interrupted copy left is deleted by the next."""
+    """Whole at once, and compared: what an interrupted copy left is deleted by the next, after what it published here."""
     cell, giver = world.cells[place], world.cells[1 - place]
     if cell.follows is None:
-        _require_away(cell)
+        _require_away(cell._replace(published=False))
         if not giver.published:
             raise Refused("no such role")
-        cell = cell._replace(data=giver.data, mark=giver.mark, follows=len(giver.wal))
+        cell = cell._replace(data=giver.data, mark=giver.mark, follows=len(giver.wal), published=True)
     return cell, transfer_pb2.CopyReply(done=True, rows=10_000)
 
 

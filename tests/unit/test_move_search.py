@@ -18,8 +18,9 @@ STATES_MIN = 100_000
     [
         (Bounds(faults=0, writes=3, orders=1), 1_000),
         (Bounds(faults=1, writes=1, orders=1), STATES_MIN),
+        (Bounds(faults=1, writes=1, orders=1, window_s=0), 10_000),
     ],
-    ids=["no fault", "one fault, one order, one write"],
+    ids=["no fault", "one fault, one order, one write", "without a way back"],
 )
 def test_every_state_keeps_the_promises_and_leads_to_an_end(bounds: Bounds, states_min: int) -> None:
     search = Search(bounds)

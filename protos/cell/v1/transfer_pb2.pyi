@@ -167,11 +167,14 @@ class CopyRequest(_message.Message):
     WORKSPACE_ID_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
     SPEED_FIELD_NUMBER: _builtins.int
+    WAIT_MS_FIELD_NUMBER: _builtins.int
     move_id: _builtins.str
     workspace_id: _builtins.str
     connection: _builtins.str
     speed: _builtins.float
     """share of full speed, for a copy that runs, too; 0: full"""
+    wait_ms: _builtins.int
+    """how long the answer may take"""
     def __init__(
         self,
         *,
@@ -179,10 +182,11 @@ class CopyRequest(_message.Message):
         workspace_id: _builtins.str = ...,
         connection: _builtins.str = ...,
         speed: _builtins.float = ...,
+        wait_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "move_id", b"move_id", "speed", b"speed", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "move_id", b"move_id", "speed", b"speed", "wait_ms", b"wait_ms", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

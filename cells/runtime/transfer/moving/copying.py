@@ -7,7 +7,7 @@ stopped: at a new moment, to which the rows that are here already are brought fi
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import Table
@@ -20,6 +20,10 @@ from cells.runtime.transfer.moving.keyset import Part, next_part, sizes_up_to
 from cells.runtime.transfer.moving.names import mark_of, slot_of, stream_of
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
 from cells.runtime.transfer.moving.pacing import Pace
+from cells.runtime.transfer.moving.proofs import Proofs
+from cells.runtime.transfer.moving.proving import Proof
+from cells.runtime.transfer.moving.proving_copies import PROVED_ROWS_MAX, compare_copy, follow_original
+from cells.runtime.transfer.moving.publishing import unpublish
 from cells.runtime.transfer.moving.purging import delete_rows
 from cells.runtime.transfer.moving.renewing import changed_since, renew
 from cells.runtime.transfer.moving.subscribing import is_kept, make_slot, subscribe
@@ -42,6 +46,21 @@ class Copying:
     pace: Pace = field(default_factory=Pace)
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
+    @property
+    def running(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    @property
+    def whole(self) -> bool:
+        ended = self.task is not None and self.task.done() and not self.task.cancelled() and self.task.exception() is None
+        return ended and not self.problem
+
+    async def ends_well(self, wait_s: float) -> bool:
+        """Whether it is whole after at most `wait_s`."""
+        assert self.task is not None
+        await asyncio.wait({self.task}, timeout=wait_s)
+        return self.whole
+
     async def told(self, size: int) -> None:
         self.bytes += size
         await self.pace.breathe()
@@ -60,24 +79,39 @@ class Ends:
 
 
 async def copy_workspace(
-    database: OwnerDatabase, tables: tuple[Table, ...], move_id: str, workspace_id: WorkspaceId, source: str, progress: Copying
+    database: OwnerDatabase,
+    tables: tuple[Table, ...],
+    move_id: str,
+    workspace_id: WorkspaceId,
+    source: str,
+    progress: Copying,
+    proofs: Proofs,
 ) -> None:
-    """From nothing, or from what an interrupted copy left, to a subscription that follows. Raises CannotMove."""
+    """From nothing, or from what an interrupted copy left, to a subscription that follows; a small one is proved. Raises CannotMove."""
     slot = slot_of(move_id, dict(word.split("=", 1) for word in source.split())["dbname"])
-    async with database.connected(workspace_id) as target, reading(source) as reader:
+    async with AsyncExitStack() as held:
+        target = await held.enter_async_context(database.connected(workspace_id))
+        reader = await held.enter_async_context(reading(source))
         if not await target.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", stream_of(move_id)):
             raise CannotMove("another process of this cell copies already")
         ends = Ends(reader, target, tables, workspace_id, source, slot)
         bookmark = await read_bookmark(target, move_id)
         if bookmark is None or not await is_kept(reader, slot):
-            bookmark = await _begin(ends, move_id)
+            bookmark = await _begin(ends, move_id, database)
+        proof = Proof(move_id, workspace_id, source, lines=(reader, target))
         async with _at_one_moment(ends, bookmark, progress):
             await _copy_all(ends, bookmark, progress)
+            small = bookmark.rows <= PROVED_ROWS_MAX and proofs.room and await compare_copy(database, tables, proof, held)
         await reader.execute("SELECT pg_replication_slot_advance($1, $2::text::pg_lsn)", slot, bookmark.position)
+        small = small and await follow_original(tables, proof, slot, bookmark.position, held)
         await subscribe(target, move_id, source, slot)
+        if small:
+            await target.execute("SELECT pg_advisory_unlock_all()")
+            await proofs.keep(database, proof, held.pop_all())
 
 
-async def _begin(ends: Ends, move_id: str) -> Bookmark:
+async def _begin(ends: Ends, move_id: str, database: OwnerDatabase) -> Bookmark:
+    await unpublish(database, move_id)  # by a copy that was compared and then interrupted: nobody follows it before this one ends
     await forget_bookmark(ends.target, move_id)
     await delete_rows(ends.target, ends.tables, ends.workspace_id)
     await make_slot(ends.source, ends.slot)

@@ -13,7 +13,7 @@ from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.marks import close_marks
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
 from cells.runtime.transfer.moving.obstacles import obstacles
-from cells.runtime.transfer.moving.owner import OwnerDatabase
+from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
 from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
@@ -62,21 +62,25 @@ class Moves:
         row = await self.ownership.look(workspace_id)
         return await publish(self.database, self.tables, move_id, workspace_id), row
 
-    async def copy(self, move_id: str, workspace_id: WorkspaceId, source: str) -> tuple[bool, Copying]:
-        """Begin, go on where the last attempt ended, or look; and whether it is whole."""
+    async def copy(
+        self, move_id: str, workspace_id: WorkspaceId, source: str, speed: float = 0.0, wait_s: float = 0.0
+    ) -> tuple[bool, Copying]:
+        """Begin, go on where the last attempt ended, or look; and whether it is whole after at most `wait_s`."""
         async with self.database.connected() as connection:
             done = await is_following(connection, move_id)
             kept = await read_bookmark(connection, move_id)
         copying = self._copies.get(move_id)
+        if not done and (copying is None or not (copying.running or copying.whole)):
+            copying = self._begin(move_id, workspace_id, source, copying.problem if copying else "")
+        if not done and copying is not None:
+            copying.pace.set(speed)
+            done = await copying.ends_well(wait_s)
         if done:
             self._copies.pop(move_id, None)
-            return True, copying or Copying(rows=kept.rows if kept else 0)
-        if copying is None or copying.task is None or copying.task.done():
-            copying = self._begin(move_id, workspace_id, source, copying.problem if copying else "")
-        return False, copying
+        return done, copying or Copying(rows=kept.rows if kept else 0)
 
     def _begin(self, move_id: str, workspace_id: WorkspaceId, source: str, problem: str) -> Copying:
-        if sum(copying.task is not None and not copying.task.done() for copying in self._copies.values()) >= COPIES_MAX:
+        if sum(copying.running for copying in self._copies.values()) >= COPIES_MAX:
             raise CannotMove(f"{COPIES_MAX} copies run here already")
         copying = self._copies[move_id] = Copying(problem=problem)
         copying.task = asyncio.create_task(self._copy(move_id, workspace_id, source, copying))
@@ -84,7 +88,7 @@ class Moves:
 
     async def _copy(self, move_id: str, workspace_id: WorkspaceId, source: str, copying: Copying) -> None:
         try:
-            await copy_workspace(self.database, self.tables, move_id, workspace_id, source, copying)
+            await copy_workspace(self.database, self.tables, move_id, workspace_id, source, copying, self.proofs)
             copying.problem = ""
         except* (CannotMove, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as errors:
             copying.problem = f"{type(errors.exceptions[0]).__name__}: {errors.exceptions[0]}"[:300]
@@ -112,11 +116,11 @@ class Moves:
 
     async def drop(self, move_id: str, workspace_id: WorkspaceId) -> None:
         """This side's subscription, slot, publication and role, a copy or a proof in progress, the marks and the bookmark."""
-        await self.proofs.drop(move_id)
         copying = self._copies.pop(move_id, None)
         if copying is not None and copying.task is not None:
             copying.task.cancel()
             await asyncio.wait({copying.task})
+        await self.proofs.drop(move_id)
         await unsubscribe(self.database, move_id)
         await unpublish(self.database, move_id)
         async with self.database.connected(workspace_id) as connection:
@@ -145,13 +149,17 @@ class Moves:
             state = str((await self.ownership.look(workspace_id)).state)
         except NotMine:
             state = ""
-        rows = size = 0
         async with self.database.connected(workspace_id) as connection:
-            for table in self.tables:
-                counted = (
-                    f'SELECT count(*) AS n, coalesce(sum(pg_column_size(t.*)), 0) AS size FROM "{table.name}" t WHERE workspace_id = $1'
-                )
-                (row,) = await connection.fetch(counted, workspace_id)
-                rows, size = rows + row["n"], size + row["size"]
+            rows, size = await _size_of(connection, self.tables, workspace_id)
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
             return rows, size, await obstacles(connection, self.tables), revision or "", state
+
+
+async def _size_of(connection: Owner, tables: tuple[Table, ...], workspace_id: WorkspaceId) -> tuple[int, int]:
+    """(rows, bytes), in one statement: a workspace has rows in few of its tables, and each asked by itself would be a round trip."""
+    counted = 'SELECT count(*) AS n, coalesce(sum(pg_column_size(t.*)), 0) AS size FROM "{0}" t WHERE workspace_id = $1'
+    each = " UNION ALL ".join(counted.format(table.name) for table in tables)
+    if not each:
+        return 0, 0
+    row = await connection.fetchrow(f"SELECT sum(n)::bigint AS n, sum(size)::bigint AS size FROM ({each}) AS counted", workspace_id)
+    return (row["n"], row["size"]) if row is not None else (0, 0)

@@ -19,10 +19,18 @@ def stream_of(move_id: str) -> str:
 
 def slot_of(move_id: str, publisher: str) -> str:
     """The slot, and the role that reads it. Both are the whole server's, which two cells may share: hence the database in the name."""
-    word = re.sub(r"[^a-z0-9_]", "_", publisher.lower())[:30]
-    return f"{stream_of(move_id)}_{word}"
+    return f"{stream_of(move_id)}_{_word(publisher)}"
+
+
+def readers_of(publisher: str) -> str:
+    """The role whose rights the roles of all moves have in that database."""
+    return f"waggle_readers_{_word(publisher)}"
 
 
 def mark_of(move_id: str) -> str:
     """The row of `cursors` that goes through the stream."""
     return f"{MARKS}{move_id}"
+
+
+def _word(database: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", database.lower())[:30]

@@ -1,12 +1,13 @@
 """The proofs that this process keeps, by move."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.owner import OwnerDatabase
-from cells.runtime.transfer.moving.proving import Proof, compare_rest, prove, rehearse
+from cells.runtime.transfer.moving.proving import Proof, compare_rest, keep_up, prove, rehearse
 from cells.runtime.transfer.moving.publishing import publish
 from cells.runtime.transfer.moving.subscribing import is_following
 from chassis.identity import WorkspaceId
@@ -32,6 +33,16 @@ class Proofs:
             await rehearse(self._tables, proof)
         return proof
 
+    async def keep(self, database: OwnerDatabase, proof: Proof, held: AsyncExitStack) -> None:
+        """One that was begun with the copy; what is `held` for it goes when it ends."""
+        self._proofs[proof.move_id] = proof
+        proof.task = asyncio.create_task(keep_up(database, self._tables, proof, held))
+        await asyncio.sleep(0)  # a task that is cancelled before it has begun would close nothing
+
+    @property
+    def room(self) -> bool:
+        return sum(proof.running for proof in self._proofs.values()) < PROOFS_MAX
+
     async def rest(self, move_id: str, number: int) -> tuple[list[str], int]:
         """(what differs, rows that had changed) while the giver is sealed. Raises CannotMove without a proof."""
         proof = self._proofs.get(move_id)
@@ -54,7 +65,7 @@ class Proofs:
         if attempt > ATTEMPTS_MAX:
             del self._proofs[move_id]
             raise CannotMove(f"{ATTEMPTS_MAX} comparisons failed: {problem}")
-        if sum(proof.running for proof in self._proofs.values()) >= PROOFS_MAX:
+        if not self.room:
             raise CannotMove(f"{PROOFS_MAX} comparisons run here already")
         async with database.connected() as connection:
             if not await is_following(connection, move_id):

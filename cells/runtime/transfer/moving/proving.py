@@ -59,9 +59,9 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """All was equal, and little has changed since, or as little as it will be."""
+        """All was equal, and little has changed since, or as little as it will be, and nobody but the stream wrote to the copy."""
         few = self.changed <= CHANGES_LEFT_MAX or self.rounds >= ROUNDS_MAX
-        return self.running and self.equal.is_set() and few
+        return self.running and self.equal.is_set() and few and not _strange(self)
 
     async def look(self, wait_s: float) -> bool:
         """Whether it holds, after at most `wait_s`; what has changed meanwhile is compared."""
@@ -85,20 +85,36 @@ async def prove(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof
     try:
         async with _standing(database, tables, proof) as (original, copy):
             await _compare_all(database, tables, proof, original, copy)
-            for line in (original, copy):  # what comes now is asked by key, again and again: planned once is enough
-                await line.execute("SET plan_cache_mode = force_generic_plan")
-            while not proof.compared.differs:
-                proof.problem = ""
-                proof.equal.set()
-                async with asyncio.timeout(IDLE_S_MAX):
-                    await proof.asked.wait()
-                proof.asked.clear()
-                if not proof.equal.is_set():
-                    await _compare_changed(database, tables, proof, original, copy)
+            await _keep_up(database, tables, proof)
     except* FOLLOWING_FAILURES as errors:
         proof.problem = f"{type(errors.exceptions[0]).__name__}: {errors.exceptions[0]}"[:300]
     finally:
         proof.equal.clear()
+
+
+async def keep_up(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, held: AsyncExitStack) -> None:
+    """As `prove`, where all was compared already; `held` are its lines and changes, closed at the end."""
+    try:
+        async with held:
+            await _keep_up(database, tables, proof)
+    except* FOLLOWING_FAILURES as errors:
+        proof.problem = f"{type(errors.exceptions[0]).__name__}: {errors.exceptions[0]}"[:300]
+    finally:
+        proof.equal.clear()
+
+
+async def _keep_up(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof) -> None:
+    original, copy = proof.lines
+    for line in proof.lines:  # what comes now is asked by key, again and again: planned once is enough
+        await line.execute("SET plan_cache_mode = force_generic_plan")
+    while not proof.compared.differs:
+        proof.problem = ""
+        proof.equal.set()
+        async with asyncio.timeout(IDLE_S_MAX):
+            await proof.asked.wait()
+        proof.asked.clear()
+        if not proof.equal.is_set():
+            await _compare_changed(database, tables, proof, original, copy)
 
 
 async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> tuple[list[str], int]:

@@ -20,6 +20,7 @@ from chassis.identity import WorkspaceId, is_workspace_id
 from protos.cell.v1 import cell_pb2, transfer_pb2, transfer_pb2_grpc
 
 AWAIT_MARK_MS_MAX = 10_000
+COPY_MS_MAX = 5_000
 COMPARE_MS_MAX = 5_000
 DRIVER_FAILED = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises on a connection that broke under it; the second where it broke between two of its messages."""
@@ -49,8 +50,8 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
 
     async def Copy(self, request: transfer_pb2.CopyRequest, context: Any) -> transfer_pb2.CopyReply:
         async with self._answering(context, "copy", request) as workspace_id:
-            done, copying = await self._moves.copy(request.move_id, workspace_id, request.connection)
-            copying.pace.set(request.speed)
+            wait_s = min(request.wait_ms, COPY_MS_MAX) / 1000
+            done, copying = await self._moves.copy(request.move_id, workspace_id, request.connection, request.speed, wait_s)
             return transfer_pb2.CopyReply(done=done, rows=copying.rows, bytes=copying.bytes, problem=copying.problem)
 
     async def Follow(self, request: transfer_pb2.FollowRequest, context: Any) -> transfer_pb2.FollowReply:
