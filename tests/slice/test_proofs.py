@@ -4,12 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from cells.runtime.transfer.moving import proving
+from cells.runtime.transfer.moving.changes import Changes, following
 from cells.runtime.transfer.moving.errors import CannotMove
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
 from tests.harness.workspaces import execute
 from tests.slice.test_transfer import MOVE, Side, a_side, copied, say
 
@@ -116,6 +120,34 @@ async def test_what_went_wrong_before_the_moment_is_named(two: tuple[FreshDataba
         assert differs.startswith("log (1 row: -")
         with pytest.raises(CannotMove):
             await it.sealed(7)
+
+
+async def test_nothing_holds_while_a_log_has_not_told_what_came_before_the_moment(
+    two: tuple[FreshDatabase, FreshDatabase], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slot that is kept through a window is read from far back: people would wait for that in the freeze."""
+    behind: list[Changes] = []
+
+    @asynccontextmanager
+    async def reluctant(*said: Any, **more: Any) -> AsyncIterator[Changes]:
+        async with following(*said, **more) as changes:
+            if not behind:
+                changes.stream._transport.pause_reading()  # type: ignore[union-attr]
+            behind.append(changes)
+            yield changes
+
+    monkeypatch.setattr(proving, "following", reluctant)
+    async with moving(two, MANY) as it:
+        proof = await it.b.moves.proofs.look(it.b.owner, MOVE, it.ours, it.connection, 0, 0.0)
+
+        async def whole() -> bool:
+            return proof.compared.rows > MANY
+
+        await eventually(whole, 60)
+        assert not await proof.look(0.2)
+        assert behind[0].stream is not None
+        behind[0].stream._transport.resume_reading()
+        assert await it.proved() == []
 
 
 async def test_what_goes_wrong_after_the_moment_is_found_in_the_freeze(two: tuple[FreshDatabase, FreshDatabase]) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import mark_of, stream_of
-from cells.runtime.transfer.moving.owner import CONNECT_S_MAX, Owner, OwnerDatabase, url_of
+from cells.runtime.transfer.moving.owner import CONNECT_S_MAX, MODEST, Owner, OwnerDatabase, url_of
 from chassis.identity import WorkspaceId
 
 HOLD_S_MAX = 2.0
@@ -33,7 +33,7 @@ _WAITS = (
 @asynccontextmanager
 async def reading(source: str) -> AsyncIterator[Owner]:
     """A connection to the other cell's database, by the libpq keywords that `Publish` gave."""
-    settings = {"application_name": "waggle-move", "timezone": "UTC"}
+    settings = {**MODEST, "timezone": "UTC"}
     connection = await asyncpg.connect(url_of(source), timeout=CONNECT_S_MAX, server_settings=settings)
     try:
         yield connection
@@ -65,8 +65,11 @@ async def cut(source: str, reader: Owner, workspace_id: WorkspaceId, forgotten: 
 @asynccontextmanager
 async def cut_in_both(
     source: str, original: Owner, target: OwnerDatabase, copy: Owner, move_id: str, workspace_id: WorkspaceId
-) -> AsyncIterator[None]:
-    """`original` and `copy` see the workspace as of the same moment. Raises CannotMove where the stream does not come so far."""
+) -> AsyncIterator[str]:
+    """`original` and `copy` see the workspace as of the same moment; the mark of it, which travels, is yielded.
+
+    Raises CannotMove where the stream does not come so far.
+    """
     marks = f"{mark_of(move_id)}:cut:"
     mark = marks + secrets.token_hex(4)
     async with AsyncExitStack() as stack:
@@ -74,7 +77,7 @@ async def cut_in_both(
             await stack.enter_async_context(cut(source, original, workspace_id, marks, mark))
             await _stream_waits(gate, move_id)
             await stack.enter_async_context(snapshot(copy))
-        yield
+        yield mark
 
 
 @asynccontextmanager

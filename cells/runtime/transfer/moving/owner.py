@@ -18,6 +18,8 @@ from chassis.identity import WorkspaceId
 CONNECT_S_MAX = 5.0
 CONNECTIONS_MAX = 12
 KEPT_S = 60.0
+MODEST = {"application_name": "waggle-move", "max_parallel_workers_per_gather": "0"}
+"""Settings of a move's connections: none of its statements takes more than one core from those who are served there."""
 Owner: TypeAlias = "asyncpg.Connection[Any] | asyncpg.pool.PoolConnectionProxy[Any]"
 
 
@@ -45,7 +47,7 @@ class OwnerDatabase:
                 max_size=CONNECTIONS_MAX,
                 max_inactive_connection_lifetime=KEPT_S,
                 timeout=CONNECT_S_MAX,
-                server_settings={"application_name": "waggle-move"},
+                server_settings=MODEST,
             )
         return await self._pool
 

@@ -25,7 +25,11 @@ CHANGES_LEFT_MAX = 200
 """More than so many changed rows are compared before anybody is made to wait; fewer take a moment."""
 ROUNDS_MAX = 4
 MARK_TOLD_S_MAX = 3.0
-WRITTEN_EVERY_S = 0.005
+CUT_TOLD_S_MAX = 120.0
+"""Of a log that is read from far back, as that of a move in its window is. Nobody waits for it, but what it has not told yet is not
+counted among the rows that changed."""
+WRITTEN_EVERY_S, WRITTEN_EVERY_S_MAX = 0.005, 0.1
+WRITTEN_GROWTH = 1.3
 
 
 @dataclass
@@ -124,22 +128,26 @@ async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> 
     """
     if not proof.running or not proof.equal.is_set() or len(proof.lines) != 2:
         raise CannotMove(f"nothing is proved for move {proof.move_id}: {proof.problem or 'it is compared still'}")
-    await _await_marks(proof, number)
+    await _await_told(proof, mark_of(proof.move_id), number, MARK_TOLD_S_MAX)
     found = Compared()
     keys = proof.changes[0].peek() | proof.changes[1].peek()
     await Comparison(*proof.lines, proof.workspace_id, found).of_keys(tables, keys)
     return [*found.differs, *_strange(proof)], len(keys)
 
 
-async def _await_marks(proof: Proof, number: int) -> None:
-    """Raises CannotMove. A subscription commits without waiting for the disk, and a log tells what is on disk: left alone, the copy's
-    would tell 200 ms later (`wal_writer_delay`), and people wait."""
-    told = [asyncio.create_task(changes.await_mark(mark_of(proof.move_id), number, MARK_TOLD_S_MAX)) for changes in proof.changes]
-    waiting = set(told)
+async def _await_told(proof: Proof, mark: str, number: int, timeout_s: float) -> None:
+    """Until both databases have told all that came before the mark. Raises CannotMove.
+
+    A subscription commits without waiting for the disk, and a log tells what is on disk: left alone, the copy's would tell 200 ms
+    later (`wal_writer_delay`), and people may wait.
+    """
+    told = [asyncio.create_task(changes.await_mark(mark, number, timeout_s)) for changes in proof.changes]
+    waiting, pause_s = set(told), WRITTEN_EVERY_S
     try:
         while waiting:
             await proof.lines[1].execute("SELECT pg_logical_emit_message(false, 'waggle', '', true)")
-            _, waiting = await asyncio.wait(waiting, timeout=WRITTEN_EVERY_S)
+            _, waiting = await asyncio.wait(waiting, timeout=pause_s)
+            pause_s = min(pause_s * WRITTEN_GROWTH, WRITTEN_EVERY_S_MAX)
     finally:
         for task in told:
             task.cancel()
@@ -178,8 +186,9 @@ async def _standing(database: OwnerDatabase, tables: tuple[Table, ...], proof: P
 
 
 async def _compare_all(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, original: Owner, copy: Owner) -> None:
-    async with cut_in_both(proof.source, original, database, copy, proof.move_id, proof.workspace_id):
+    async with cut_in_both(proof.source, original, database, copy, proof.move_id, proof.workspace_id) as mark:
         await Comparison(original, copy, proof.workspace_id, proof.compared, proof.pace).whole(tables)
+    await _await_told(proof, mark, 0, CUT_TOLD_S_MAX)
 
 
 async def _compare_changed(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, original: Owner, copy: Owner) -> None:
@@ -187,7 +196,8 @@ async def _compare_changed(database: OwnerDatabase, tables: tuple[Table, ...], p
     for changes in proof.changes:
         changes.check()
     keys = proof.changes[0].take() | proof.changes[1].take()
-    async with cut_in_both(proof.source, original, database, copy, proof.move_id, proof.workspace_id):
+    async with cut_in_both(proof.source, original, database, copy, proof.move_id, proof.workspace_id) as mark:
         await Comparison(original, copy, proof.workspace_id, proof.compared, proof.pace).of_keys(tables, keys)
+    await _await_told(proof, mark, 0, CUT_TOLD_S_MAX)
     proof.compared.differs += _strange(proof)
     proof.rounds += 1
