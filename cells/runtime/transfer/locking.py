@@ -9,7 +9,7 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cells.runtime.tenancy import Database, NotMine, Tenancy, TenantScope, tenancy, tenancy_of
+from cells.runtime.tenancy import Database, NotMine, Tenancy, TenantScope, driver_of, tenancy, tenancy_of
 from chassis.errors import WaggleError
 
 LOCK_TIMEOUT_MS = 2_000
@@ -27,10 +27,6 @@ class RowLocked(WaggleError):
     """The deadline passed; nothing was changed. The message names the backend that held the row."""
 
     code = "row_locked"
-
-
-# One round trip, since people wait for it.
-_BOUNDS = text("SELECT set_config('lock_timeout', :lock, true), set_config('statement_timeout', :statement, true), pg_backend_pid() AS pid")
 
 
 @asynccontextmanager
@@ -51,14 +47,15 @@ async def locked(
 
 async def _lock(database: Database, connection: AsyncConnection, scope: TenantScope, timeout_ms: int) -> Row[Any] | None:
     """The server gives up by itself a little after the deadline, so that there is still a wait to look at when it comes."""
-    bounds = {"lock": str(timeout_ms + _LOOK_MS), "statement": str(timeout_ms + 2 * _LOOK_MS)}
-    pid = (await connection.execute(_BOUNDS, bounds)).one().pid
+    driver = driver_of(connection)
+    lock_ms, statement_ms = timeout_ms + _LOOK_MS, timeout_ms + 2 * _LOOK_MS
+    await driver.execute(f"SET LOCAL lock_timeout = {lock_ms:d}; SET LOCAL statement_timeout = {statement_ms:d}")
     waiting = asyncio.create_task(_select(connection, scope))
     blockers = ""
     try:
         done, _ = await asyncio.wait({waiting}, timeout=timeout_ms / 1000)
         if not done:
-            blockers = await _blockers(database, pid)
+            blockers = await _blockers(database, driver.get_server_pid())
         return await waiting
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.runtime.bus import Bus
 from cells.runtime.log.tables import cursors
-from cells.runtime.tenancy import Database, NotMine, Tenancy, TenancyState, TenancyTable, TenantScope, tenancy, tenancy_of
+from cells.runtime.tenancy import Database, NotMine, Prepared, Tenancy, TenancyState, TenancyTable, TenantScope, tenancy, tenancy_of
 from cells.runtime.transfer import transitions
 from cells.runtime.transfer.locking import LOCK_TIMEOUT_MS, locked
 from chassis.errors import WaggleError
@@ -20,6 +20,15 @@ SECRET_BYTES = 32
 CLOSED = 1 << 62
 """A mark of a move that is over: higher than any order's number, and a mark never falls."""
 _PUBLISHED = text("SELECT 1 FROM pg_publication WHERE pubname = :name")
+# One round trip, since people wait for it: whether the stream is there, and the mark where one was written before.
+_MARK_AGAIN = Prepared(
+    text("""
+WITH marked AS (
+  UPDATE cursors SET seq = greatest(seq, :number) WHERE workspace_id = :workspace_id AND name = :mark RETURNING seq
+)
+SELECT EXISTS (SELECT 1 FROM pg_publication WHERE pubname = :stream) AS published, (SELECT seq FROM marked) AS marked
+""")
+)
 _OTHERS = text("SELECT pubname FROM pg_publication_tables WHERE pubname <> :name AND strpos(rowfilter, :filter) > 0 LIMIT 1")
 
 
@@ -79,9 +88,10 @@ class Ownership:
         """
 
         async def also(connection: AsyncConnection) -> None:
-            if not await _published(connection, stream):
+            wanted = {"workspace_id": workspace_id, "stream": stream, "mark": mark, "number": number}
+            ((published, marked),) = await _MARK_AGAIN.fetch(connection, wanted)
+            if not published:
                 raise StreamGone(f"{stream} publishes nothing here any more: workspace {workspace_id} is not frozen for it")
-            marked = await _mark_again(connection, workspace_id, mark, number)
             if marked is None or marked >= CLOSED:
                 raise StreamGone(f"the move of {stream} has let go: workspace {workspace_id} is not frozen for it")
             if marked > number:
@@ -164,14 +174,6 @@ async def _other_stream(connection: AsyncConnection, workspace_id: WorkspaceId, 
     """Another move's publication of this workspace; empty: there is none."""
     found = await connection.execute(_OTHERS, {"name": stream, "filter": f"'{workspace_id}'"})
     return str(found.scalar_one_or_none() or "")
-
-
-async def _mark_again(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> int | None:
-    """As `_mark`, where one was written before; None: none was."""
-    mine = (cursors.c.workspace_id == workspace_id) & (cursors.c.name == mark)
-    higher = update(cursors).where(mine).values(seq=func.greatest(cursors.c.seq, number)).returning(cursors.c.seq)
-    marked = (await connection.execute(higher)).scalar_one_or_none()
-    return None if marked is None else int(marked)
 
 
 async def _mark(connection: AsyncConnection, workspace_id: WorkspaceId, mark: str, number: int) -> int:
