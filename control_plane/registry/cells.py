@@ -1,6 +1,7 @@
 """Rows of cells and of their processes."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -9,10 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.identity import CellName, ProcessId
+from control_plane.registry.counting import Counts
 from control_plane.registry.errors import CellUnknown, Conflict, NameTaken, TransitionRefused
 from control_plane.registry.facts import Cell, Process
-from control_plane.registry.states import CellState, WorkspaceState, cell_may
-from control_plane.registry.tables import cell_processes, cells, workspaces
+from control_plane.registry.states import CellState, cell_may
+from control_plane.registry.tables import cell_processes, cells
 from control_plane.registry.versions import next_version
 from control_plane.registry.vital_signs import Vitals, VitalSigns
 
@@ -20,8 +22,9 @@ _NUMBERED = re.compile(r"cell-(\d{1,6})")
 
 
 class Cells:
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, counts: Counts) -> None:
         self._engine = engine
+        self._counts = counts
 
     async def insert(self, name: str, region: str, *, dedicated: bool, capacity_workspaces: int) -> Cell:
         """A provisioning cell; an empty name takes the next free `cell-N`. Raises NameTaken."""
@@ -36,12 +39,13 @@ class Cells:
         return await self.require(chosen)
 
     async def list(self) -> tuple[Cell, ...]:
+        """In order of name. How many workspaces they hold may be a few seconds old in a large fleet (`Counts.all`)."""
         async with self._engine.connect() as connection:
-            return await read_cells(connection)
+            return await read_cells(connection, await self._counts.all(connection))
 
     async def require(self, name: str) -> Cell:
         async with self._engine.connect() as connection:
-            found = await read_cells(connection, name)
+            found = await read_cells(connection, {name: await self._counts.one(connection, name)}, name)
         if not found:
             raise CellUnknown(name)
         return found[0]
@@ -62,19 +66,14 @@ class Cells:
                 raise Conflict(f"cell {name} is not {before} any more")
 
 
-async def read_cells(connection: AsyncConnection, name: str | None = None) -> tuple[Cell, ...]:
-    """Cells in order of name, each with its processes and the number of workspaces that are placed there."""
+async def read_cells(connection: AsyncConnection, placed: Mapping[str, int], name: str | None = None) -> tuple[Cell, ...]:
+    """Cells in order of name, each with its processes; `placed` tells how many workspaces live there."""
     wanted = select(cells).order_by(cells.c.name)
     processes = select(cell_processes, _age_s().label("age_s")).order_by(cell_processes.c.cell, cell_processes.c.process_id)
-    counted = (
-        select(workspaces.c.cell, func.count().label("n")).where(workspaces.c.state != WorkspaceState.GONE).group_by(workspaces.c.cell)
-    )
     if name is not None:
         wanted = wanted.where(cells.c.name == name)
         processes = processes.where(cell_processes.c.cell == name)
-        counted = counted.where(workspaces.c.cell == name)
     rows = (await connection.execute(wanted)).all()
-    placed = {row.cell: int(row.n) for row in await connection.execute(counted)}
     of_cell: dict[str, list[Process]] = {}
     for row in await connection.execute(processes):
         of_cell.setdefault(row.cell, []).append(_process(row))

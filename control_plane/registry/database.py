@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from chassis.clock import SystemClock
 from control_plane.registry.addresses import Addresses
 from control_plane.registry.cells import Cells
+from control_plane.registry.counting import Counts
 from control_plane.registry.failovers import Failovers
 from control_plane.registry.flags import Flags
 from control_plane.registry.heartbeats import Heartbeats
@@ -70,10 +72,11 @@ async def open_registry(url: str, *, pool_size: int = 8) -> AsyncIterator[Regist
 
 
 def _registry(engine: AsyncEngine) -> Registry:
+    counts = Counts(SystemClock())
     return Registry(
-        cells=Cells(engine),
+        cells=Cells(engine, counts),
         heartbeats=Heartbeats(engine),
-        workspaces=Workspaces(engine),
+        workspaces=Workspaces(engine, counts),
         moves=Moves(engine),
         paces=Paces(engine),
         directory=DirectoryRows(engine),

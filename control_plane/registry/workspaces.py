@@ -1,21 +1,23 @@
 """Rows of workspaces. Each change of state is a compare-and-set on (state, epoch); those that routers see raise the version."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Row, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.identity import CellName, WorkspaceId, is_workspace_id
 from control_plane.registry.cells import read_cells
+from control_plane.registry.counting import Counts
 from control_plane.registry.errors import Conflict, NameTaken, TransitionRefused, WorkspaceUnknown
 from control_plane.registry.facts import Cell, Workspace
 from control_plane.registry.states import UNFINISHED, WorkspaceState, workspace_may
 from control_plane.registry.tables import workspaces
 from control_plane.registry.versions import next_version
 
+CHOICES_MAX = 200
 _PIN = text("UPDATE workspaces SET pins = pins || jsonb_build_object('cell', CAST(:cell AS text)) WHERE id = :id")
 _UNPIN = text("UPDATE workspaces SET pins = pins - 'cell' WHERE id = :id AND pins->>'cell' = :cell")
 _PLACEMENT_LOCK = text("SELECT pg_advisory_xact_lock(7741)")
@@ -35,8 +37,9 @@ class Draft:
 
 
 class Workspaces:
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, counts: Counts) -> None:
         self._engine = engine
+        self._counts = counts
 
     async def insert(self, draft: Draft, choose: Callable[[Sequence[Cell]], CellName]) -> Workspace:
         """A `creating` row at epoch 1 in the cell that `choose` names; what `choose` raises goes through. Raises NameTaken."""
@@ -45,7 +48,7 @@ class Workspaces:
             taken = select(workspaces.c.state).where(workspaces.c.subdomain == draft.subdomain)
             if (state := (await connection.execute(taken)).scalar_one_or_none()) is not None:
                 raise NameTaken(f"there is a workspace {draft.subdomain!r} already (it is {state})")
-            cell = choose(await read_cells(connection))
+            cell = await self._chosen(connection, choose)
             row = {"id": draft.id, "subdomain": draft.subdomain, "plan": draft.plan, "region": draft.region, "pins": dict(draft.pins)}
             started = {"cell": cell, "epoch": 1, "state": WorkspaceState.CREATING, "owner_email": draft.owner_email, "version": 0}
             try:
@@ -53,6 +56,17 @@ class Workspaces:
             except IntegrityError as error:
                 raise NameTaken(f"there is a workspace {draft.subdomain!r} already") from error
         return await self.require(draft.id)
+
+    async def _chosen(self, connection: AsyncConnection, choose: Callable[[Sequence[Cell]], CellName]) -> CellName:
+        """Figures of all may be old, so the chosen cell's is counted, and where that is news it is chosen again. Raises Conflict."""
+        cells = await read_cells(connection, await self._counts.all(connection))
+        for _ in range(CHOICES_MAX):
+            name = choose(cells)
+            held = await self._counts.one(connection, name)
+            if held == next(cell.workspaces for cell in cells if cell.name == name):
+                return name
+            cells = tuple(replace(cell, workspaces=held) if cell.name == name else cell for cell in cells)
+        raise Conflict("cells fill and empty faster than one can be chosen; try again")
 
     async def change_state(self, workspace: Workspace, after: WorkspaceState) -> Workspace:
         """Compare and set from `workspace` as it was read; the directory's version rises in the same transaction.

@@ -21,6 +21,7 @@ from control_plane.registry import (
     VitalSigns,
     Workspace,
     WorkspaceState,
+    counting,
     open_registry,
 )
 from tests.harness.databases import FreshDatabase
@@ -98,6 +99,32 @@ async def test_placements_count_those_before_them(registry: Registry) -> None:
 
     assert [type(each) for each in outcomes].count(Workspace) == capacity
     assert await registry.workspaces.count() == capacity
+
+
+async def test_two_replicas_with_old_figures_fill_no_cell_beyond_its_capacity(
+    registry: Registry, control_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large fleet not all is counted each time: what one cell holds is, where it matters."""
+    monkeypatch.setattr(counting, "MANY", 1)
+    await registry.heartbeats.record(beat("cell-2", address="127.0.0.1:9002"))
+
+    def choose(cells: Sequence[Cell]) -> CellName:
+        least = min(cells, key=lambda cell: cell.workspaces)
+        if least.workspaces >= 3:
+            raise TransitionRefused("full")
+        return least.name
+
+    async with open_registry(control_database.app_url) as other:
+        for number in range(6):
+            await (other if number % 2 else registry).workspaces.insert(draft(f"w-{number}"), choose)
+        for replica in (registry, other):
+            assert [(await replica.cells.require(name)).workspaces for name in ("cell-1", "cell-2")] == [3, 3]
+            with pytest.raises(TransitionRefused, match="full"):
+                await replica.workspaces.insert(draft("one-more"), choose)
+        taken_back = await registry.workspaces.require("w-0")
+        await registry.workspaces.remove_refused(taken_back)
+        assert (await other.cells.require(taken_back.cell)).workspaces == 2
+        assert (await other.workspaces.insert(draft("one-more"), choose)).cell == taken_back.cell
 
 
 async def test_who_has_read_up_to_a_version_never_finds_something_older_later(registry: Registry) -> None:
