@@ -27,6 +27,8 @@ MARK_MS_MAX = 2_000
 COPY_WAIT_MS = 500
 """Of one question after a copy: a small one is over by then, and nobody asked twice."""
 LAG_MS_SMALL = 250.0
+LAG_MS_FREEZE, LAG_S_MAX = 60.0, 10.0
+"""People would wait for a mark that takes longer; a stream that is no quicker after so long is taken as it is."""
 MARKS_A_TURN_MAX = 1_000
 PURGE_TURN_S = 0.5
 PURGE_PAUSE_S = 0.01
@@ -126,7 +128,7 @@ async def copy(work: Work) -> Outcome:
 
 
 async def catch_up(work: Work) -> Outcome:
-    lag_ms = await _lag_ms(work)
+    lag_ms = await _lag_ms(work, work.source, work.target)
     facts = {"lag_ms": round(lag_ms, 1)}
     return Done(facts) if lag_ms <= LAG_MS_SMALL else Wait(0.1, facts)
 
@@ -143,7 +145,6 @@ async def arm(work: Work) -> Outcome:
     if has_window(work.move):
         connection = (await work.publish(work.target)).connection
         await work.say(work.source, "Follow", transfer_pb2.FollowRequest(**work.key, connection=connection))
-        await _lag_ms(work)
     if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
         return Wait(0.02)
     return Done()
@@ -160,11 +161,13 @@ async def back_freeze(work: Work) -> Outcome:
 async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     """Seal; wait until the mark is through, so that all before it is; compare what changed; then the decision may be made.
 
-    Nobody is made to wait before all the rest is known to be equal.
+    Nobody is made to wait before all the rest is known to be equal, nor for a stream that is known to lag.
     """
     proof = await prove(work, giver, taker, wait_ms=0)
     if not proof.done:
         return Wait(AGAIN_S if proof.problem else LOOK_AGAIN_S, {"compare_problem": proof.problem})
+    if await _lags(work, giver, taker):
+        return Wait(LOOK_AGAIN_S)
     number, began_us = work.next_mark(), work.clock.now_us()
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
     with work.timed("seal"):
@@ -174,6 +177,13 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     await work.pause("seen")
     facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us, "parts_ms": work.parts_ms}
     return Switch(taker.name, epoch + 1, facts)
+
+
+async def _lags(work: Work, giver: Cell, taker: Cell) -> bool:
+    """A rollback's stream nobody has measured; a move with a window is worth a mark more than catching up has sent."""
+    if not has_window(work.move) or work.step_s() >= LAG_S_MAX:
+        return False
+    return await _lag_ms(work, giver, taker) > LAG_MS_FREEZE
 
 
 async def _bring_rest(work: Work, giver: Cell, taker: Cell) -> None:
@@ -313,12 +323,12 @@ async def _unfreeze(work: Work, cell: Cell, epoch: int) -> Outcome:
     return Done()
 
 
-async def _lag_ms(work: Work) -> float:
-    """How long a row takes through the stream; raises StepRefused where it does not get through in time."""
+async def _lag_ms(work: Work, giver: Cell, taker: Cell) -> float:
+    """How long a row takes through the stream; 10 s where it does not get through in that time."""
     began_s, number = work.clock.monotonic_s(), work.next_mark()
-    await work.say(work.source, "Mark", transfer_pb2.MarkRequest(**work.key, number=number))
+    await work.say(giver, "Mark", transfer_pb2.MarkRequest(**work.key, number=number))
     awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=10_000)
-    await work.say(work.target, "AwaitMark", awaited)
+    await work.say(taker, "AwaitMark", awaited)
     return (work.clock.monotonic_s() - began_s) * 1000
 
 
