@@ -1,5 +1,6 @@
 """What processes cost: CPU and resident memory, read from outside."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -11,6 +12,16 @@ class Usage:
 
     cpu_s: float
     rss_bytes: int
+
+
+def spent(pid: int) -> float:
+    """CPU seconds of a process and all it has started, those that have ended too (their parents must have waited for them)."""
+    root, total_s = psutil.Process(pid), 0.0
+    for process in [root, *root.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # its parent has its seconds now
+            times = process.cpu_times()
+            total_s += times.user + times.system + times.children_user + times.children_system
+    return total_s
 
 
 def own(pid: int) -> Usage:

@@ -25,6 +25,8 @@ PROBLEM_CHARACTERS_MAX = 500
 class Moves:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        """For what is one statement, and so all or nothing by itself: a move has dozens, and BEGIN and COMMIT are a round trip each."""
 
     async def insert(self, workspace: Workspace, target: str, facts: Mapping[str, Any]) -> Move:
         """Raises Conflict where an unfinished move has the workspace, or the tables of either cell are being migrated."""
@@ -46,27 +48,27 @@ class Moves:
         return await self.require(move_id)
 
     async def require(self, move_id: str) -> Move:
-        async with self._engine.connect() as connection:
+        async with self._single.connect() as connection:
             row = (await connection.execute(_select().where(moves.c.id == move_id))).one_or_none()
         if row is None:
             raise MoveUnknown(move_id)
         return _move(row)
 
     async def latest_of(self, workspace_id: str) -> Move | None:
-        async with self._engine.connect() as connection:
+        async with self._single.connect() as connection:
             wanted = _select().where(moves.c.workspace_id == workspace_id).order_by(moves.c.created_at.desc()).limit(1)
             row = (await connection.execute(wanted)).one_or_none()
         return None if row is None else _move(row)
 
     async def list(self, *, limit: int) -> tuple[Move, ...]:
         """The latest first."""
-        async with self._engine.connect() as connection:
+        async with self._single.connect() as connection:
             rows = await connection.execute(_select().order_by(moves.c.created_at.desc()).limit(limit))
             return tuple(_move(row) for row in rows)
 
     async def unfinished(self, *, limit: int) -> tuple[Move, ...]:
         """Oldest first."""
-        async with self._engine.connect() as connection:
+        async with self._single.connect() as connection:
             wanted = _select().where(moves.c.state.not_in(ENDED_NAMES)).order_by(moves.c.created_at).limit(limit)
             return tuple(_move(row) for row in await connection.execute(wanted))
 
@@ -75,13 +77,13 @@ class Moves:
         free = or_(moves.c.lease_holder == holder, moves.c.lease_until.is_(None), moves.c.lease_until < func.clock_timestamp())
         mine = and_(moves.c.id == move_id, free, moves.c.state.not_in(ENDED_NAMES))
         until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, lease_s)
-        async with self._engine.begin() as connection:
+        async with self._single.connect() as connection:
             taken = update(moves).where(mine).values(lease_holder=holder, lease_until=until).returning(*_columns())
             row = (await connection.execute(taken)).one_or_none()
             return None if row is None else _move(row)
 
     async def release(self, move: Move, holder: str) -> None:
-        async with self._engine.begin() as connection:
+        async with self._single.connect() as connection:
             mine = and_(moves.c.id == move.id, moves.c.lease_holder == holder)
             await connection.execute(update(moves).where(mine).values(lease_until=None))
 
@@ -89,7 +91,7 @@ class Moves:
         self, move: Move, step: MoveStep, facts: Mapping[str, Any], *, state: MoveState | None = None, problem: str = ""
     ) -> Move:
         """Compare and set from `move` as it was read. Raises Conflict: somebody else has gone on."""
-        async with self._engine.begin() as connection:
+        async with self._single.connect() as connection:
             return await _record(connection, move, step, facts, state or move.state, problem)
 
     async def switch(self, move: Move, step: MoveStep, facts: Mapping[str, Any], cell: str, epoch: int) -> Move:

@@ -132,7 +132,7 @@ async def has_no_slot(fleet: Fleet, cell: str) -> bool:
 async def nobody_reads(fleet: Fleet, move: Move, cell: str) -> None:
     """The subscription in `cell` rests; PostgreSQL lets go of its slot a moment later."""
     await execute(fleet.sides[cell].fresh.owner_url, f"ALTER SUBSCRIPTION waggle_{move.id} DISABLE")
-    held = "SELECT 1 FROM pg_replication_slots WHERE active AND starts_with(slot_name, $1)"
+    held = "SELECT 1 FROM pg_replication_slots WHERE active AND NOT temporary AND starts_with(slot_name, $1)"
     other = next(side for name, side in fleet.sides.items() if name != cell)
 
     async def released() -> bool:

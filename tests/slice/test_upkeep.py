@@ -19,7 +19,7 @@ from chassis.identity import make_workspace_id
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
 from tests.harness.workspaces import Say, a_log, a_workspace, execute
-from tests.slice.test_transfer import MOVE, a_side, copied, say
+from tests.slice.test_transfer import MOVE, a_side, compared, copied, say
 
 pytestmark = pytest.mark.anyio
 
@@ -255,7 +255,7 @@ async def test_a_workspace_moves_to_a_cell_that_lacks_its_partitions_while_both_
         await source.moves.follow(MOVE, ours, back)
         sealed = await source.ownership.seal(ours, 1, 5000, f"waggle_{MOVE}", f"move:{MOVE}", 7)
         assert (await target.moves.await_mark(MOVE, ours, 7, 20))[0]
-        assert await source.digest(ours) == await target.digest(ours)
+        assert (await compared(source, target, ours)).differs == []
         assert {row["name"] for row in await execute(other.owner_url, ASTRAY)} == {"log_default", "messages_default"}
         await target.ownership.take(ours, 2, sealed.seq, sealed.last_ts_us)
         await source.ownership.retire(ours, 2, "b")

@@ -8,7 +8,16 @@ from typing import TypeAlias
 import asyncpg
 from sqlalchemy import Table
 
-from cells.runtime.transfer.moving.keyset import Part, among, among_arguments, key_shown, next_part, row_hash, sizes_up_to
+from cells.runtime.transfer.moving.keyset import (
+    Part,
+    among,
+    among_arguments,
+    key_shown,
+    next_part,
+    row_hash,
+    sizes_up_to,
+    with_rows,
+)
 from cells.runtime.transfer.moving.owner import Owner
 from cells.runtime.transfer.moving.pacing import Pace
 from cells.runtime.transfer.moving.travelling import Key, quoted
@@ -39,10 +48,11 @@ class Comparison:
     found: Compared
     pace: Pace = field(default_factory=Pace)
 
-    async def whole(self, tables: Sequence[Table]) -> None:
-        """Every row of every table."""
-        sizes = await sizes_up_to(self.original, tables, self.workspace_id, SMALL_ROWS_MAX)
-        await self._small([table for table in tables if sizes[table.name] <= SMALL_ROWS_MAX])
+    async def whole(self, tables: Sequence[Table], sizes: Mapping[str, int] | None = None) -> None:
+        """Every row of every table. `sizes`: of the original at this moment, where they are known (counted to SMALL_ROWS_MAX + 1)."""
+        sizes = sizes or await sizes_up_to(self.original, tables, self.workspace_id, SMALL_ROWS_MAX)
+        there = await with_rows(self.copy, [table for table in tables if not sizes[table.name]], self.workspace_id)
+        await self._small([table for table in tables if 0 < sizes[table.name] <= SMALL_ROWS_MAX] + there)
         for table in tables:
             if sizes[table.name] > SMALL_ROWS_MAX:
                 await self._in_parts(table)

@@ -26,7 +26,7 @@ from cells.runtime.transfer.moving.proving_copies import PROVED_ROWS_MAX, compar
 from cells.runtime.transfer.moving.publishing import unpublish
 from cells.runtime.transfer.moving.purging import delete_rows
 from cells.runtime.transfer.moving.renewing import changed_since, renew
-from cells.runtime.transfer.moving.subscribing import is_kept, make_slot, subscribe
+from cells.runtime.transfer.moving.subscribing import is_kept, make_slot_by, subscribe
 from chassis.identity import WorkspaceId
 
 PART_ROWS_MIN, PART_ROWS_MAX = 2_000, 20_000
@@ -100,8 +100,8 @@ async def copy_workspace(
             bookmark = await _begin(ends, move_id, database)
         proof = Proof(move_id, workspace_id, source, lines=(reader, target))
         async with _at_one_moment(ends, bookmark, progress):
-            await _copy_all(ends, bookmark, progress)
-            small = bookmark.rows <= PROVED_ROWS_MAX and proofs.room and await compare_copy(database, tables, proof, held)
+            sizes = await _copy_all(ends, bookmark, progress)
+            small = bookmark.rows <= PROVED_ROWS_MAX and proofs.room and await compare_copy(database, tables, proof, held, sizes)
         await reader.execute("SELECT pg_replication_slot_advance($1, $2::text::pg_lsn)", slot, bookmark.position)
         small = small and await follow_original(tables, proof, slot, bookmark.position, held)
         await subscribe(target, move_id, source, slot)
@@ -114,7 +114,7 @@ async def _begin(ends: Ends, move_id: str, database: OwnerDatabase) -> Bookmark:
     await unpublish(database, move_id)  # by a copy that was compared and then interrupted: nobody follows it before this one ends
     await forget_bookmark(ends.target, move_id)
     await delete_rows(ends.target, ends.tables, ends.workspace_id)
-    await make_slot(ends.source, ends.slot)
+    await make_slot_by(ends.reader, ends.source, ends.slot)
     return Bookmark(move_id)
 
 
@@ -138,14 +138,15 @@ async def _at_one_moment(ends: Ends, bookmark: Bookmark, progress: Copying) -> A
         yield
 
 
-async def _copy_all(ends: Ends, bookmark: Bookmark, progress: Copying) -> None:
-    """The small tables together, the others part by part."""
+async def _copy_all(ends: Ends, bookmark: Bookmark, progress: Copying) -> dict[str, int]:
+    """The small tables together, the others part by part. Returns how many rows each has, counted to PART_ROWS_MIN + 1."""
     sizes = await sizes_up_to(ends.reader, ends.tables, ends.workspace_id, PART_ROWS_MIN)
     for table in ends.tables:
         if sizes[table.name] > PART_ROWS_MIN:
             await _copy_parts(ends, table, bookmark, progress)
     small = [table for table in ends.tables if 0 < sizes[table.name] <= PART_ROWS_MIN]
     await _copy_together(ends, [Part(table, bookmark.places.get(table.name), marks=True) for table in small], bookmark, progress)
+    return sizes
 
 
 async def _copy_parts(ends: Ends, table: Table, bookmark: Bookmark, progress: Copying) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import asyncpg
 from sqlalchemy import Table
 
-from cells.runtime.tenancy import NotMine, Tenancy
+from cells.runtime.tenancy import NotMine, Tenancy, TenancyState
 from cells.runtime.transfer.moving.bookmarks import forget_bookmark, read_bookmark
 from cells.runtime.transfer.moving.copying import Copying, copy_workspace
 from cells.runtime.transfer.moving.errors import CannotMove
@@ -22,6 +22,7 @@ from cells.runtime.transfer.ownership import CLOSED, Ownership
 from chassis.identity import WorkspaceId
 
 COPIES_MAX = 4
+AT_HOME = (TenancyState.ACTIVE, TenancyState.FROZEN, TenancyState.SUSPENDED)
 MARK_POLL_S = 0.002
 MARK_POLL_S_MAX = 0.05
 MARK_POLL_GROWTH = 1.2
@@ -144,13 +145,16 @@ class Moves:
             return [row[0] for row in await connection.fetch(_LEFT, f"{PREFIX}%", CLOSED)]
 
     async def survey(self, workspace_id: WorkspaceId) -> tuple[int, int, list[str], str, str]:
-        """(rows, bytes, blockers, schema revision, state of the tenancy row). Leaves nothing behind."""
+        """(rows, bytes, blockers, schema revision, state of the tenancy row). Leaves nothing behind.
+
+        Rows are those of a workspace that is at home here: of one that is to come, nobody asks for them.
+        """
         try:
             state = str((await self.ownership.look(workspace_id)).state)
         except NotMine:
             state = ""
         async with self.database.connected(workspace_id) as connection:
-            rows, size = await _size_of(connection, self.tables, workspace_id)
+            rows, size = await _size_of(connection, self.tables if state in AT_HOME else (), workspace_id)
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
             return rows, size, await obstacles(connection, self.tables), revision or "", state
 

@@ -4,6 +4,7 @@ That spares a second moment in both databases and the connections it takes (docs
 is what `proving` tells of any proof: every change behind that moment at the original, and every change whatever in the copy.
 """
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import structlog
@@ -21,7 +22,9 @@ PROVED_ROWS_MAX = 10_000
 log = structlog.get_logger("transfer")
 
 
-async def compare_copy(database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, held: AsyncExitStack) -> bool:
+async def compare_copy(
+    database: OwnerDatabase, tables: tuple[Table, ...], proof: Proof, held: AsyncExitStack, sizes: Mapping[str, int]
+) -> bool:
     """The original line of `proof` sees the moment of the copy still. False: it is to be compared later, as any other.
 
     The copy's changes are followed from before it is read, so what is not compared now is told.
@@ -33,7 +36,7 @@ async def compare_copy(database: OwnerDatabase, tables: tuple[Table, ...], proof
         here = await held.enter_async_context(following(database.url, slot, stream_of(proof.move_id), tables))
         await copy.execute("SET timezone = 'UTC'")
         async with copy.transaction(isolation="repeatable_read", readonly=True):
-            await Comparison(original, copy, proof.workspace_id, proof.compared, proof.pace).whole(tables)
+            await Comparison(original, copy, proof.workspace_id, proof.compared, proof.pace).whole(tables, sizes)
         proof.changes = (here,)
     except* FOLLOWING_FAILURES as errors:
         log.warning("copy not compared yet", move=proof.move_id, problem=repr(errors.exceptions[0])[:300])

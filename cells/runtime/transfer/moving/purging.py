@@ -3,6 +3,7 @@
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.keyset import with_rows
 from cells.runtime.transfer.moving.names import PREFIX
 from cells.runtime.transfer.moving.owner import Owner
 from cells.runtime.transfer.moving.travelling import quoted
@@ -18,22 +19,11 @@ async def purge_part(connection: Owner, tables: tuple[Table, ...], workspace_id:
     """
     await _check(connection, workspace_id)
     deleted = 0
-    for table in await _with_rows(connection, tables, workspace_id):
+    for table in reversed(await with_rows(connection, tables, workspace_id)):  # those that others refer to last
         deleted += await _delete(connection, table, workspace_id, PART_ROWS_MAX - deleted)
         if deleted >= PART_ROWS_MAX:
             break
     return deleted
-
-
-async def _with_rows(connection: Owner, tables: tuple[Table, ...], workspace_id: WorkspaceId) -> list[Table]:
-    """Those that others refer to last. Asked at once: a workspace has rows in few of its tables."""
-    if not tables:
-        return []
-    there = " UNION ALL ".join(
-        f"SELECT '{table.name}' AS name WHERE EXISTS (SELECT 1 FROM {quoted(table)} WHERE workspace_id = $1)" for table in tables
-    )
-    found = {row["name"] for row in await connection.fetch(there, workspace_id)}
-    return [table for table in reversed(tables) if table.name in found]
 
 
 async def delete_rows(connection: Owner, tables: tuple[Table, ...], workspace_id: WorkspaceId) -> None:

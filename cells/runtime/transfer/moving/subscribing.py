@@ -17,14 +17,17 @@ async def is_following(connection: Owner, move_id: str) -> bool:
 async def make_slot(source: str, slot: str) -> None:
     """A fresh slot. It waits for every transaction open in that database; past the bound the longest is named."""
     async with reading(source) as connection:
-        there = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active"
-        await connection.execute(there, slot)
-        try:
-            await connection.execute(
-                "SELECT pg_create_logical_replication_slot($1, 'pgoutput', failover => true)", slot, timeout=SLOT_S_MAX
-            )
-        except TimeoutError:
-            raise CannotMove(f"no replication slot within {SLOT_S_MAX:.0f} s; waits for {await _oldest(source)}") from None
+        await make_slot_by(connection, source, slot)
+
+
+async def make_slot_by(connection: Owner, source: str, slot: str) -> None:
+    """The same by a connection to `source` that is there already."""
+    there = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1 AND NOT active"
+    await connection.execute(there, slot)
+    try:
+        await connection.execute("SELECT pg_create_logical_replication_slot($1, 'pgoutput', failover => true)", slot, timeout=SLOT_S_MAX)
+    except TimeoutError:
+        raise CannotMove(f"no replication slot within {SLOT_S_MAX:.0f} s; waits for {await _oldest(source)}") from None
 
 
 async def _oldest(source: str) -> str:
