@@ -162,3 +162,18 @@ async def test_what_goes_wrong_after_the_moment_is_found_in_the_freeze(two: tupl
             assert "somebody else" in somebody
             await it.reopened(10 * number + 1)
             await it.healed()
+
+
+async def test_the_way_back_is_proved_though_its_stream_has_the_name_of_the_other(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """Both databases are of one server here, which shows the streams of both: the one that is at work was taken for the one that waits."""
+    async with moving(two, 200) as it:
+        back, _ = await it.b.moves.publish(MOVE, it.ours)
+        await it.a.moves.follow(MOVE, it.ours, back)
+        sealed = await it.a.ownership.seal(it.ours, 1, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 7)
+        assert await it.b.moves.await_mark(MOVE, it.ours, 7, 30) == (True, sealed.seq)
+        await it.a.ownership.retire(it.ours, 2, "b")
+        await it.b.ownership.take(it.ours, 2, sealed.seq, sealed.last_ts_us)
+        await say(it.b, it.ours, 5, epoch=2)
+        assert await Moving(it.b, it.a, it.ours, back).proved() == []
+        await it.b.ownership.seal(it.ours, 2, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 9)
+        assert (await it.a.moves.proofs.rest(MOVE, 9))[0] == []

@@ -27,6 +27,8 @@ _FORGET = "DELETE FROM cursors WHERE workspace_id = $1 AND starts_with(name, $2)
 _WAITS = (
     "SELECT pg_backend_pid() = ANY (pg_blocking_pids(pid)) FROM pg_stat_subscription"
     " WHERE subname = $1 AND relid IS NULL AND leader_pid IS NULL"
+    # On a server that both cells share, the other way's stream has the same name.
+    " AND subid IN (SELECT s.oid FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database())"
 )
 
 
