@@ -81,14 +81,15 @@ async def control_plane(settings: ControlSettings, provisioner: Provisioner | No
             version=version("waggle"),
         )
         mailer = Mailer(carrier_of(settings.mail), settings.mail.sender)
+        follower = Follower(view, registry, settings.database_url)
         finder = WorkspaceFinder(registry, mailer, settings.public_url, SystemClock())
-        await _register(grpc_server, registry, DirectoryService(view, acknowledgements, finder), admin, settings)
+        await _register(grpc_server, registry, DirectoryService(view, follower.catch_up, acknowledgements, finder), admin, settings)
         failovers = serve_failover(grpc_server, registry, doors, admin.auditor)
         levelling = serve_rebalance(grpc_server, registry, desk, controller.wake, admin.auditor, settings)
         rollouts = serve_fleet(grpc_server, registry, provisioner, admin.auditor)
         port = listen(grpc_server, str(settings.listen), settings.tls)
         loops = (
-            Follower(view, registry, settings.database_url).run(),
+            follower.run(),
             acknowledgements.run(registry),
             Reconciler(registry, lifecycle, cell_creation, SystemClock()).run(),
             controller.run(),

@@ -1,12 +1,13 @@
 """Directory: a snapshot or what was missed, then each change, to every router; nobody waits for a slow one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
 import structlog
 
+from control_plane.registry import DATABASE_AWAY
 from control_plane.serving.acknowledgements import Acknowledgements, Follow
 from control_plane.serving.finding import WorkspaceFinder
 from control_plane.serving.view import DirectoryView
@@ -22,8 +23,16 @@ log = structlog.get_logger("control_plane.directory")
 
 
 class DirectoryService(directory_pb2_grpc.DirectoryServicer):
-    def __init__(self, view: DirectoryView, acknowledgements: Acknowledgements, finder: WorkspaceFinder | None = None) -> None:
+    def __init__(
+        self,
+        view: DirectoryView,
+        catch_up: Callable[[], Awaitable[None]],
+        acknowledgements: Acknowledgements,
+        finder: WorkspaceFinder | None = None,
+    ) -> None:
+        """`catch_up`: until the view holds all that was committed before the call; raises DATABASE_AWAY."""
         self._view = view
+        self._catch_up = catch_up
         self._finder = finder
         self._acknowledgements = acknowledgements
 
@@ -53,9 +62,22 @@ class DirectoryService(directory_pb2_grpc.DirectoryServicer):
             await self._view.wait_beyond(held)
 
     async def Resolve(self, request: directory_pb2.ResolveRequest, context: Context) -> directory_pb2.ResolveReply:
+        """What the view lacks may have been made elsewhere a moment ago: it is looked for before "there is none", which logs people out."""
         await self._wait_loaded(context)
-        found = self._view.route(workspace_id=request.workspace_id, subdomain=request.subdomain)
+        found = self._route(request)
+        if found is None:
+            await self._caught_up(context)
+            found = self._route(request)
         return directory_pb2.ResolveReply(found=found is not None, route=found)
+
+    def _route(self, request: directory_pb2.ResolveRequest) -> directory_pb2.Route | None:
+        return self._view.route(workspace_id=request.workspace_id, subdomain=request.subdomain)
+
+    async def _caught_up(self, context: Context) -> None:
+        try:
+            await self._catch_up()
+        except DATABASE_AWAY:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not held here, and the database is away")
 
     async def FindWorkspaces(self, request: directory_pb2.FindWorkspacesRequest, context: Context) -> directory_pb2.FindWorkspacesReply:
         if self._finder is None or not self._finder.ask(request.email):

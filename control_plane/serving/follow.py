@@ -22,13 +22,30 @@ class Follower:
     url: str
     poll_s: float = POLL_S
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    readings: int = 0
+    """Begun so far."""
+    _last_read: int = 0
 
     def wake(self) -> None:
         self._woken.set()
 
     async def refresh(self) -> None:
         """Read what the database has beyond the view."""
+        self.readings += 1
+        number = self.readings
         await self.view.take(await self.registry.directory.changes_since(self.view.version))
+        self._last_read = max(self._last_read, number)
+
+    async def catch_up(self) -> None:
+        """Until the view holds what was committed before this call. Raises DATABASE_AWAY.
+
+        Many who ask at once share a reading: one that began after they came, since one on its way may be too old.
+        """
+        wanted = self.readings + 1
+        async with self._turn:
+            if self._last_read < wanted:
+                await self.refresh()
 
     async def run(self) -> None:
         """Until cancelled. While the database is away the view stays as it was, and is served."""

@@ -25,6 +25,7 @@ from control_plane.registry import Draft, Heartbeat, Registry, Report, Workspace
 from control_plane.serving.acknowledgements import Acknowledgements
 from control_plane.serving.directory import DirectoryService
 from control_plane.serving.finding import WorkspaceFinder
+from control_plane.serving.follow import Follower
 from control_plane.serving.registration import RegistrationService
 from control_plane.serving.view import DirectoryView
 from protos.directory.v1 import directory_pb2_grpc
@@ -63,8 +64,10 @@ async def a_desk(database: FreshDatabase) -> AsyncIterator[Desk]:
     mail = Mailbox()
     async with open_registry(database.app_url) as registry:
         finder = WorkspaceFinder(registry, mail, "https://chat.example", SystemClock())
-        server = grpc.aio.server()
-        directory_pb2_grpc.add_DirectoryServicer_to_server(DirectoryService(DirectoryView(), Acknowledgements(), finder), server)
+        server, view = grpc.aio.server(), DirectoryView()
+        directory_pb2_grpc.add_DirectoryServicer_to_server(
+            DirectoryService(view, Follower(view, registry, database.app_url).catch_up, Acknowledgements(), finder), server
+        )
         directory_pb2_grpc.add_RegistrationServicer_to_server(RegistrationService(registry), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
