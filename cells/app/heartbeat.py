@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import grpc
 import structlog
 
+from chassis.background import in_background
 from chassis.backoff import Backoff
 from protos.directory.v1 import directory_pb2, directory_pb2_grpc
 
@@ -32,13 +33,8 @@ class Heartbeat:
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self._beat_on())
-        try:
+        async with in_background(self._beat_on()):
             yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     def soon(self) -> None:
         """Something changed that the control plane waits for: the next one leaves at once."""
