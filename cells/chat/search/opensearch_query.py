@@ -21,7 +21,7 @@ def search_body(question: Question, kind: str, threads: list[str] | None = None)
     if threads is not None:
         channels = sorted(frozenset.intersection(*(company.channels for company in needle.company)))
         conditions.append({"bool": {"should": [{"terms": {"place": channels}}, {"terms": {"thread": threads}}]}})
-    by_score = question.order is Order.SCORE and any(not sought.negated for sought in needle.sought)
+    by_score = question.order is Order.SCORE and bool(needle.weighed)
     return {
         "query": {
             "bool": {

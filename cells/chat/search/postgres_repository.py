@@ -1,15 +1,17 @@
 """The engine that is always there: a tsvector a message, in the workspace's own tables."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cells.chat.search.abundance import Abundance
 from cells.chat.search.hits import RANKED_MAX, TOTAL_MAX, Batch, Document, Found, Hit, Order, Question
 from cells.chat.search.query import Match, Needle
 from cells.chat.search.tsquery import literal, query_of, ranking_of, vector_of, workspace_mark
-from cells.runtime.tenancy import TenantScope
+from cells.runtime.tenancy import Prepared, TenantScope
 
 WITHIN_WORDS_MAX = 32
 """Words that a part of a word stands for."""
@@ -29,31 +31,37 @@ class PostgresEngine:
     async def messages(self, question: Question) -> Found:
         if not question.seen:
             return Found()
-        values = await self._values(question)
+        size = await self._size()
+        values = await self._values(question, size)
         if values is None:
             return Found()
         channels, threads = await self._company(question.needle)
-        values |= {"seen": sorted(question.seen), "channels": channels, "threads": threads}
+        values |= {"w": self._workspace, "seen": sorted(question.seen), "channels": channels, "threads": threads}
+        if channels is None and await Abundance(self._connection, size.rows).is_sure(values):
+            return await self._newest(question, values)
         direction = -1 if question.ascending else 1
         page = {"direction": direction, "most": TOTAL_MAX + 1, "first": question.first, "size": question.size}
-        rows = (await self._connection.execute(_FOUND, {**values, **page})).all()
-        return Found(_hits(rows), rows[0].total) if rows[0].total <= TOTAL_MAX else await self._newest(question, values)
+        rows = await _FOUND.fetch(self._connection, {**values, **page})
+        total = rows[0]["total"]
+        return Found(_hits(rows), total) if total <= TOTAL_MAX else await self._newest(question, values)
 
     async def _newest(self, question: Question, values: dict[str, Any]) -> Found:
-        by_score = values["ranked"] is not None
-        most = RANKED_MAX if by_score else question.first + question.size
+        """Of more hits than are counted. By score: the newest RANKED_MAX, and after them the others by time."""
+        by_score, last = values["ranked"] is not None, question.first + question.size
+        most = max(RANKED_MAX, last) if by_score else last
         direction = -1 if question.ascending and not by_score else 1
-        hits = _hits((await self._connection.execute(_NEWEST, {**values, "direction": direction, "most": most})).all())
+        hits = _hits(await _NEWEST.fetch(self._connection, {**values, "direction": direction, "most": most}))
         if by_score:
-            hits = tuple(sorted(hits, key=lambda hit: (hit.score, hit.ts_us), reverse=not question.ascending))
-        return Found(hits[question.first : question.first + question.size], TOTAL_MAX)
+            best = sorted(hits[:RANKED_MAX], key=lambda hit: (hit.score, hit.ts_us), reverse=not question.ascending)
+            hits = (*best, *hits[RANKED_MAX:])
+        return Found(hits[question.first : last], TOTAL_MAX)
 
     async def files(self, question: Question) -> Sequence[Hit]:
-        values = await self._values(question)
+        values = await self._values(question, await self._size())
         if values is None:
             return ()
-        rows = await self._connection.execute(_FILES, {**values, "most": TOTAL_MAX})
-        hits = [Hit(row.file_id, row.ts_us, row.score) for row in rows]
+        rows = await _FILES.fetch(self._connection, {**values, "most": TOTAL_MAX})
+        hits = [Hit(row["file_id"], row["ts_us"], row["score"]) for row in rows]
         return sorted(hits, key=lambda hit: (hit.score, hit.ts_us, hit.place), reverse=not question.ascending)
 
     async def store(self, batch: Batch) -> None:
@@ -80,27 +88,27 @@ class PostgresEngine:
         for statement in _CLEAR:
             await self._connection.execute(statement, {"w": self._workspace})
 
-    async def _values(self, question: Question) -> dict[str, Any] | None:
+    async def _values(self, question: Question, size: "_Size") -> dict[str, Any] | None:
         """None where nothing can be found."""
         needle = question.needle
         within = await self._within(needle)
-        asked = query_of(needle, self._workspace, within, dominant=await self._share() >= DOMINANT_SHARE)
+        asked = query_of(needle, self._workspace, within, dominant=size.share >= DOMINANT_SHARE)
         if asked is None:
             return None
-        ranked = ranking_of(needle, within) if question.order is Order.SCORE else None
+        ranked = ranking_of(needle) if question.order is Order.SCORE else None
         return {"asked": asked, "ranked": ranked, "since": needle.since_us, "until": needle.until_us}
 
-    async def _share(self) -> float:
-        """How much of the cell's index is the workspace's, as counted when it was indexed and last analysed."""
-        return (await self._connection.execute(_SHARE, {"w": self._workspace})).scalar_one_or_none() or 0.0
+    async def _size(self) -> "_Size":
+        [row] = await _SIZE.fetch(self._connection, {"w": self._workspace})
+        return _Size(*row)
 
     async def _within(self, needle: Needle) -> Mapping[str, Sequence[str]]:
         found: dict[str, Sequence[str]] = {}
         for sought in needle.sought:
             if sought.match is Match.WITHIN:
                 pattern = sought.terms[0].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-                rows = await self._connection.execute(_WITHIN, {"pattern": f"%{pattern}%", "most": WITHIN_WORDS_MAX})
-                found[sought.terms[0]] = [row.word for row in rows]
+                rows = await _WITHIN.fetch(self._connection, {"pattern": f"%{pattern}%", "most": WITHIN_WORDS_MAX})
+                found[sought.terms[0]] = [row["word"] for row in rows]
         return found
 
     async def _company(self, needle: Needle) -> tuple[list[str] | None, list[str] | None]:
@@ -113,8 +121,8 @@ class PostgresEngine:
 
     async def _threads_of(self, user_mark: str) -> frozenset[str]:
         asked = " & ".join(map(literal, (workspace_mark(self._workspace), user_mark, "is:thread")))
-        rows = await self._connection.execute(_THREADS, {"asked": asked, "most": THREADS_MAX})
-        return frozenset(f"{row.channel_id}:{row.thread_us}" for row in rows)
+        rows = await _THREADS.fetch(self._connection, {"asked": asked, "most": THREADS_MAX})
+        return frozenset(f"{row['channel_id']}:{row['thread_us']}" for row in rows)
 
     def _columns(self, documents: Sequence[Document]) -> dict[str, Any]:
         return {
@@ -125,32 +133,54 @@ class PostgresEngine:
         }
 
 
-def _hits(rows: Sequence[Row[Any]]) -> tuple[Hit, ...]:
-    return tuple(Hit(row.channel_id, row.ts_us, row.score) for row in rows if row.channel_id is not None)
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """`rows` of the cell's index, as last analysed, and how many of them are the workspace's, as counted when they were indexed."""
+
+    rows: float
+    documents: int
+
+    @property
+    def share(self) -> float:
+        return self.documents / max(self.rows, self.documents) if self.rows > 0 and self.documents else 0.0
+
+
+def _hits(rows: Sequence[Any]) -> tuple[Hit, ...]:
+    return tuple(Hit(row["channel_id"], row["ts_us"], row["score"]) for row in rows if row["channel_id"] is not None)
 
 
 _ASKED = "CAST(CAST(:asked AS text) AS tsquery)"
 _RANKED = "CAST(CAST(:ranked AS text) AS tsquery)"
 _WINDOW = "CAST(:since AS bigint), CAST(:until AS bigint)"
 _SIGHT = "CAST(:seen AS text[]), CAST(:channels AS text[]), CAST(:threads AS text[])"
-_FOUND = text(
-    f"SELECT total, channel_id, ts_us, score FROM search_messages_found({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
-    " CAST(:direction AS int), CAST(:most AS int), CAST(:first AS int), CAST(:size AS int))"
+_FOUND = Prepared(
+    text(
+        f"SELECT total, channel_id, ts_us, score FROM search_messages_found({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
+        " CAST(:direction AS int), CAST(:most AS int), CAST(:first AS int), CAST(:size AS int))"
+    )
 )
-_NEWEST = text(
-    f"SELECT channel_id, ts_us, score FROM search_messages_newest({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
-    " CAST(:direction AS int), CAST(:most AS int))"
+_NEWEST = Prepared(
+    text(
+        f"SELECT channel_id, ts_us, score FROM search_messages_newest({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
+        " CAST(:direction AS int), CAST(:most AS int))"
+    )
 )
-_THREADS = text(
-    f"SELECT channel_id, thread_us FROM search_messages_newest({_ASKED}, 0, 1::bigint << 61,"  # noqa: S608 - of ours
-    " ARRAY(SELECT channel_id FROM channels), NULL, NULL, NULL, 1, CAST(:most AS int))"
+_THREADS = Prepared(
+    text(
+        f"SELECT channel_id, thread_us FROM search_messages_newest({_ASKED}, 0, 1::bigint << 61,"  # noqa: S608 - of ours
+        " ARRAY(SELECT channel_id FROM channels), NULL, NULL, NULL, 1, CAST(:most AS int))"
+    )
 )
-_FILES = text(f"SELECT file_id, ts_us, score FROM search_files_found({_ASKED}, {_WINDOW}, {_RANKED}, CAST(:most AS int))")  # noqa: S608 - of ours
-_SHARE = text(
-    "SELECT p.documents / greatest(c.reltuples::float8, p.documents) FROM search_progress p, pg_class c"
-    " WHERE p.workspace_id = :w AND p.engine = 'postgres' AND c.oid = 'search_messages'::regclass AND c.reltuples > 0"
+_FILES = Prepared(
+    text(f"SELECT file_id, ts_us, score FROM search_files_found({_ASKED}, {_WINDOW}, {_RANKED}, CAST(:most AS int))")  # noqa: S608 - of ours
 )
-_WITHIN = text("SELECT word FROM search_words_with(:pattern, CAST(:most AS int))")
+_SIZE = Prepared(
+    text(
+        "SELECT c.reltuples::float8, coalesce((SELECT p.documents FROM search_progress p WHERE p.workspace_id = :w"
+        " AND p.engine = 'postgres'), 0) FROM pg_class c WHERE c.oid = 'search_messages'::regclass"
+    )
+)
+_WITHIN = Prepared(text("SELECT word FROM search_words_with(:pattern, CAST(:most AS int))"))
 _STORE = text(
     "INSERT INTO search_messages (workspace_id, channel_id, ts_us, thread_us, words)"
     " SELECT :w, r.c, r.ts, r.thread, CAST(r.words AS tsvector)"

@@ -74,6 +74,13 @@ class Needle:
     until_us: int = (1 << 62) - 1
     company: tuple["Company", ...] = ()
 
+    @property
+    def weighed(self) -> tuple[Sought, ...]:
+        """Words that make one hit better than another: whole ones. A part of a word is in a hit or is not, so what is found by parts
+        and beginnings alone goes by time.
+        """
+        return tuple(sought for sought in self.sought if sought.match is Match.WHOLE and not sought.negated)
+
 
 @dataclass(frozen=True, slots=True)
 class Company:

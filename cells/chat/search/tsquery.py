@@ -55,10 +55,9 @@ def query_of(needle: Needle, workspace_id: str, within: Mapping[str, Sequence[st
     return " & ".join(conditions)
 
 
-def ranking_of(needle: Needle, within: Mapping[str, Sequence[str]]) -> str | None:
-    """What hits are ranked by: the words asked for; None where there are none."""
-    spelt = [_spelt(sought, within) for sought in needle.sought if not sought.negated]
-    return " & ".join(f"({part})" for part in spelt if part) or None
+def ranking_of(needle: Needle) -> str | None:
+    """What hits are ranked by; None where they all weigh the same."""
+    return " & ".join(f"({_spelt(sought, {})})" for sought in needle.weighed) or None
 
 
 def _spelt(sought: Sought, within: Mapping[str, Sequence[str]]) -> str | None:

@@ -58,7 +58,7 @@ class Messages:
 
     async def get_many(self, keys: Collection[tuple[str, int]]) -> dict[tuple[str, int], Message]:
         values = {"w": self._workspace, "c": [key[0] for key in keys], "ts": [key[1] for key in keys]}
-        found = [Message(*row) for row in await self._connection.execute(_BY_KEYS, values)]
+        found = [Message(*row) for row in await _BY_KEYS.fetch(self._connection, values)]
         return {(m.channel_id, m.ts_us): m for m in found}
 
     async def get(self, channel_id: str, ts_us: int) -> Message | None:
@@ -171,9 +171,11 @@ _BY_CLIENT_IDS = text(
     " JOIN messages m ON m.workspace_id = :w AND m.client_msg_id = r.id AND m.channel_id = r.c AND m.user_id = r.u"
     f" AND m.ts_us > CAST(extract(epoch FROM now() - interval '{RETRY_WINDOW_DAYS} days') * 1000000 AS bigint)"
 )
-_BY_KEYS = text(
-    f"SELECT {_COLUMNS} FROM unnest(CAST(:c AS text[]), CAST(:ts AS bigint[])) AS r(c, ts)"  # noqa: S608 - columns of ours
-    " JOIN messages m ON m.workspace_id = :w AND m.channel_id = r.c AND m.ts_us = r.ts"
+_BY_KEYS = Prepared(
+    text(
+        f"SELECT {_COLUMNS} FROM unnest(CAST(:c AS text[]), CAST(:ts AS bigint[])) AS r(c, ts)"  # noqa: S608 - columns of ours
+        " JOIN messages m ON m.workspace_id = :w AND m.channel_id = r.c AND m.ts_us = r.ts"
+    )
 )
 _GET = text(f"{_FROM} AND m.channel_id = :c AND m.ts_us = :ts AND m.deleted_us IS NULL")
 _INSERT = text(

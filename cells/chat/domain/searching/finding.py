@@ -70,11 +70,11 @@ class Finding:
     async def find(self, connection: AsyncConnection, scope: TenantScope, wish: Wish, *, messages: bool, files: bool) -> Searched:
         """Everything in one snapshot: what may be seen is asked first, and nothing else is looked at."""
         sight = Sight(connection, scope)
-        zone = zone_face(await sight.zone(wish.user_id), wish.now_us)
+        view = await sight.view(wish.user_id, sees_public=wish.sees_public)
+        zone, seen = zone_face(view.zone, wish.now_us), view.channels
         asked = parse(wish.text, _day(wish.now_us, zone["tz_offset"]), zone["tz_offset"])
         if asked.is_empty:
             return Searched((), Found(), Found())
-        seen = await sight.channels(wish.user_id, sees_public=wish.sees_public)
         needle = await needle_of(asked, Asker(wish.user_id, seen), sight)
         question = Question(needle, seen, wish.order, wish.ascending, wish.first, wish.size)
         search = _Search(connection, scope, wish, await self._library.engines(connection, scope), self._remembered)

@@ -7,7 +7,6 @@ from cells.chat.domain.searching.progress_repository import ProgressBook
 from cells.chat.search.engines import Engines
 from cells.chat.search.opensearch import Cluster, OpenSearchEngine
 from cells.chat.search.postgres_repository import PostgresEngine
-from cells.runtime.log.snapshot import head_of
 from cells.runtime.tenancy import TenantScope
 
 LAG_EVENTS_MAX = 1_000
@@ -29,9 +28,7 @@ class WithOpenSearch:
 
     async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines:
         postgres = PostgresEngine(connection, scope)
-        progress = await ProgressBook(connection, scope).get(engine_of(self._cluster))
-        if progress is None or not progress.scanned:
-            return Engines((postgres,))
-        if await head_of(connection, scope) - progress.seq > LAG_EVENTS_MAX:
+        behind = await ProgressBook(connection, scope).behind(engine_of(self._cluster))
+        if behind is None or behind > LAG_EVENTS_MAX:
             return Engines((postgres,))
         return Engines((OpenSearchEngine(self._cluster, scope.workspace_id), postgres))

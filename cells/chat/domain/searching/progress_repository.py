@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cells.runtime.tenancy import TenantScope
+from cells.runtime.tenancy import Prepared, TenantScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class ProgressBook:
     async def get(self, engine: str) -> Progress | None:
         row = (await self._connection.execute(_GET, {"w": self._workspace, "e": engine})).one_or_none()
         return Progress(*row) if row else None
+
+    async def behind(self, engine: str) -> int | None:
+        """Events of the log that it does not know; None where it does not know yet what was there before."""
+        rows = await _BEHIND.fetch(self._connection, {"w": self._workspace, "e": engine})
+        return int(rows[0]["behind"]) if rows else None
 
     async def all(self) -> list[Progress]:
         return [Progress(*row) for row in await self._connection.execute(_ALL, {"w": self._workspace})]
@@ -65,6 +70,12 @@ class ProgressBook:
 _COLUMNS = "engine, seq, after_channel, after_us, scanned, generation, documents, home"
 _ALL = text(f"SELECT {_COLUMNS} FROM search_progress WHERE workspace_id = :w ORDER BY engine")  # noqa: S608 - columns of ours
 _GET = text(f"SELECT {_COLUMNS} FROM search_progress WHERE workspace_id = :w AND engine = :e")  # noqa: S608 - columns of ours
+_BEHIND = Prepared(
+    text(
+        "SELECT t.seq - p.seq AS behind FROM search_progress p JOIN tenancy t ON t.workspace_id = :w"
+        " WHERE p.workspace_id = :w AND p.engine = :e AND p.scanned"
+    )
+)
 _PUT = text(
     f"INSERT INTO search_progress (workspace_id, {_COLUMNS}) VALUES (:w, :e, :seq, :c, :ts, :s, :g, :n, :h)"  # noqa: S608 - columns of ours
     " ON CONFLICT (workspace_id, engine) DO UPDATE SET seq = excluded.seq, after_channel = excluded.after_channel,"

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.channels.channel import ChannelKind
-from cells.runtime.tenancy import TenantScope
+from cells.runtime.tenancy import Prepared, TenantScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,14 @@ class Place:
     people: str
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A user's time zone, and every conversation that they may read."""
+
+    zone: str
+    channels: frozenset[str]
+
+
 class Sight:
     """What a user may see at the moment of the snapshot, and whom names mean."""
 
@@ -27,18 +35,21 @@ class Sight:
 
     async def channels(self, user_id: str, *, sees_public: bool) -> frozenset[str]:
         """Every conversation that the user may read."""
-        rows = await self._connection.execute(_SEEN, {"w": self._workspace, "u": user_id, "p": sees_public})
-        return frozenset(row.channel_id for row in rows)
+        return (await self.view(user_id, sees_public=sees_public)).channels
+
+    async def view(self, user_id: str, *, sees_public: bool) -> View:
+        [(zone, channels)] = await _VIEW.fetch(self._connection, {"w": self._workspace, "u": user_id, "p": sees_public})
+        return View(zone or "Etc/UTC", frozenset(channels))
 
     async def users_called(self, name: str) -> frozenset[str]:
         """By id, name, whole name or bot's id; a name may be several people's."""
-        rows = await self._connection.execute(_CALLED, {"w": self._workspace, "n": name})
-        return frozenset(row.user_id for row in rows)
+        rows = await _CALLED.fetch(self._connection, {"w": self._workspace, "n": name})
+        return frozenset(row["user_id"] for row in rows)
 
     async def channels_called(self, name: str, seen: Collection[str]) -> frozenset[str]:
         """By id or name, among those that are seen."""
-        rows = await self._connection.execute(_CHANNEL, {"w": self._workspace, "n": name})
-        return frozenset(row.channel_id for row in rows) & frozenset(seen)
+        rows = await _CHANNEL.fetch(self._connection, {"w": self._workspace, "n": name})
+        return frozenset(row["channel_id"] for row in rows) & frozenset(seen)
 
     async def directs_with(self, user_id: str, others: Sequence[str], *, alone: bool) -> frozenset[str]:
         """Direct conversations of the user with any of `others`; `alone`: with nobody else."""
@@ -47,15 +58,12 @@ class Sight:
         return frozenset(row.channel_id for row in rows)
 
     async def places(self, channel_ids: Collection[str]) -> dict[str, Place]:
-        rows = await self._connection.execute(_PLACES, {"w": self._workspace, "ids": list(channel_ids)})
-        return {row.channel_id: Place(row.channel_id, ChannelKind(row.kind), row.name, row.people) for row in rows}
+        rows = await _PLACES.fetch(self._connection, {"w": self._workspace, "ids": list(channel_ids)})
+        return {row["channel_id"]: Place(row["channel_id"], ChannelKind(row["kind"]), row["name"], row["people"]) for row in rows}
 
     async def names(self, user_ids: Collection[str]) -> dict[str, str]:
-        rows = await self._connection.execute(_NAMES, {"w": self._workspace, "ids": list(user_ids)})
-        return {row.user_id: row.name for row in rows}
-
-    async def zone(self, user_id: str) -> str:
-        return (await self._connection.execute(_ZONE, {"w": self._workspace, "u": user_id})).scalar_one_or_none() or "Etc/UTC"
+        rows = await _NAMES.fetch(self._connection, {"w": self._workspace, "ids": list(user_ids)})
+        return {row["user_id"]: row["name"] for row in rows}
 
     async def users_beginning(self, stem: str, limit: int) -> list[tuple[str, str, str]]:
         """(id, name, whole name) of people who are here still, in the order of names."""
@@ -71,24 +79,32 @@ def _pattern(stem: str) -> str:
     return stem.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-_SEEN = text(
-    "SELECT c.channel_id FROM channels c LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = c.channel_id AND m.user_id = :u"
-    " WHERE c.workspace_id = :w AND (m.user_id IS NOT NULL OR (:p AND c.kind = 'public_channel'))"
+_VIEW = Prepared(
+    text(
+        "SELECT (SELECT tz FROM users WHERE workspace_id = :w AND user_id = :u), ARRAY(SELECT c.channel_id FROM channels c"
+        " LEFT JOIN members m ON m.workspace_id = :w AND m.channel_id = c.channel_id AND m.user_id = :u"
+        " WHERE c.workspace_id = :w AND (m.user_id IS NOT NULL OR (:p AND c.kind = 'public_channel')))"
+    )
 )
-_CALLED = text(
-    "SELECT user_id FROM users WHERE workspace_id = :w"
-    " AND (user_id = :n OR bot_id = :n OR lower(name) = lower(:n) OR lower(real_name) = lower(:n))"
+_CALLED = Prepared(
+    text(
+        "SELECT user_id FROM users WHERE workspace_id = :w"
+        " AND (user_id = :n OR bot_id = :n OR lower(name) = lower(:n) OR lower(real_name) = lower(:n))"
+    )
 )
-_CHANNEL = text("SELECT channel_id FROM channels WHERE workspace_id = :w AND (channel_id = :n OR (name = lower(:n) AND people = ''))")
+_CHANNEL = Prepared(
+    text("SELECT channel_id FROM channels WHERE workspace_id = :w AND (channel_id = :n OR (name = lower(:n) AND people = ''))")
+)
 _DIRECTS = text(
     "SELECT c.channel_id FROM members mine"
     " JOIN channels c ON c.workspace_id = :w AND c.channel_id = mine.channel_id AND c.kind = ANY(CAST(:kinds AS text[]))"
     " WHERE mine.workspace_id = :w AND mine.user_id = :u AND EXISTS (SELECT 1 FROM members theirs WHERE theirs.workspace_id = :w"
     " AND theirs.channel_id = c.channel_id AND theirs.user_id = ANY(CAST(:o AS text[])) AND (theirs.user_id <> :u OR c.people = :u))"
 )
-_PLACES = text("SELECT channel_id, kind, name, people FROM channels WHERE workspace_id = :w AND channel_id = ANY(CAST(:ids AS text[]))")
-_NAMES = text("SELECT user_id, name FROM users WHERE workspace_id = :w AND user_id = ANY(CAST(:ids AS text[]))")
-_ZONE = text("SELECT tz FROM users WHERE workspace_id = :w AND user_id = :u")
+_PLACES = Prepared(
+    text("SELECT channel_id, kind, name, people FROM channels WHERE workspace_id = :w AND channel_id = ANY(CAST(:ids AS text[]))")
+)
+_NAMES = Prepared(text("SELECT user_id, name FROM users WHERE workspace_id = :w AND user_id = ANY(CAST(:ids AS text[]))"))
 _USERS_LIKE = text(
     "SELECT user_id, name, real_name FROM users WHERE workspace_id = :w AND NOT deleted"
     " AND (lower(name) LIKE :stem OR lower(real_name) LIKE :stem) ORDER BY name LIMIT :n"
