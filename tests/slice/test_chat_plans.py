@@ -130,7 +130,6 @@ QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "mark": (unread._MARK, {**ONE, "ts": [5]}),
     "a page of members": (members._LIST, {"c": BIG, "after": "U0000010000", "n": 100}),
     "how many members": (members._COUNT, {"c": BIG}),
-    "whose channels": (members._CHANNELS_OF, {"u": "U0000000777"}),
     "join": (members._INSERT, {"c": BIG, "u": ["UNEW"], "at": 1}),
     "leave": (members._REMOVE, {"c": BIG, "u": ME}),
     "a channel and how one stands to it": (channels._GET, {"id": BIG, "u": ME}),
