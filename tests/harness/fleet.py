@@ -42,9 +42,13 @@ class Fleet:
     def controller(self, pause: Callable[[str], Awaitable[None]] = no_pause) -> Controller:
         return Controller(self.registry, self.doors, SystemClock(), pause, lease_s=0.4)
 
-    async def workspace(self, name: str, posts: int = 20) -> WorkspaceId:
+    async def beat(self) -> None:
+        """Both cells are heard of: a slow machine may have let more time pass than a cell may be silent."""
         for beat in self.beats:
             await self.registry.heartbeats.record(beat)
+
+    async def workspace(self, name: str, posts: int = 20) -> WorkspaceId:
+        await self.beat()
         draft = Draft(make_workspace_id(), name, "free", "", {}, "o@acme.example")
         row = await self.registry.workspaces.insert(draft, lambda _: CellName("cell-a"))
         await self.sides["cell-a"].ownership.admit(row.id, name, name, 1)
@@ -60,6 +64,7 @@ class Fleet:
 
         move = await eventually(end, within_s)
         assert move is not None
+        await self.beat()
         return move
 
     async def require_sound(self, workspace_id: WorkspaceId, posts: int) -> str:
