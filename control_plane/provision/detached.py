@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from control_plane.provision.errors import ProvisionError
+from control_plane.provision.given_settings import rooted
 from control_plane.provision.layout import Layout
 from control_plane.provision.platform_file import PlatformState, read_state
 from control_plane.provision.processes import log_tail
@@ -45,5 +47,6 @@ def _spawn(layout: Layout, options: Mapping[str, object]) -> subprocess.Popen[by
             stdout=log,
             stderr=log,
             cwd="/",
+            env=rooted(os.environ, Path.cwd()),
             start_new_session=True,
         )

@@ -1,17 +1,24 @@
 """Settings that whoever types `up` gives to the planes' processes, through the environment."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from chassis.errors import SettingsError
 
 EVERYWHERE = ("WAGGLE_LOG_LEVEL", "WAGGLE_OTLP_ENDPOINT", "WAGGLE_TLS_CERT", "WAGGLE_TLS_KEY", "WAGGLE_TLS_CA", "WAGGLE_TLS_NAME")
 SENDERS, MAIL = ("WAGGLE_CONTROL_", "WAGGLE_CELL_"), "WAGGLE_MAIL_"
+PATHS = ("WAGGLE_TLS_CERT", "WAGGLE_TLS_KEY", "WAGGLE_TLS_CA", "WAGGLE_ROUTER_CERTIFICATE", "WAGGLE_ROUTER_KEY", "WAGGLE_MAIL_SPOOL")
 PLANES = ("WAGGLE_CONTROL_", "WAGGLE_ROUTER_", "WAGGLE_CELL_")
 
 
 def given(environ: Mapping[str, str]) -> dict[str, str]:
     """What of our environment is for the processes of a platform. They judge it themselves: a slip of the pen stops the start."""
     return {name: value for name, value in environ.items() if value and (name in EVERYWHERE or name.startswith((*PLANES, MAIL)))}
+
+
+def rooted(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The same, with paths as seen from `folder`: who reads them works in another."""
+    return {name: str(folder / value) if value and name in PATHS else value for name, value in environ.items()}
 
 
 def merged(given: Mapping[str, str], plane: str, own: Mapping[str, str]) -> dict[str, str]:

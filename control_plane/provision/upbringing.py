@@ -4,13 +4,14 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from chassis.identity import CellName
 from chassis.rpc import create_credential_file
 from control_plane.provision import run_records
 from control_plane.provision.demo import ensure_demo, served
 from control_plane.provision.errors import ProvisionError
-from control_plane.provision.given_settings import given
+from control_plane.provision.given_settings import given, rooted
 from control_plane.provision.interface import CellSpec
 from control_plane.provision.layout import Layout, Ports
 from control_plane.provision.local import LocalProvisioner
@@ -67,7 +68,7 @@ class Upbringing:
         create_credential_file(self._layout.token)
         ports = Ports(self._layout.home / "ports.json")
         ports.require(ROUTER, self._port if self._port is not None else ports.kept(ROUTER) or FIRST_PORT)
-        return Surroundings(self._layout, ports, self._host, self._domain, given(os.environ))
+        return Surroundings(self._layout, ports, self._host, self._domain, given(rooted(os.environ, Path.cwd())))
 
     def _want(self, supervision: Supervision, around: Surroundings) -> None:
         missing = self._cells - len(self._provisioner.wanted())

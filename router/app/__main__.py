@@ -1,4 +1,4 @@
-"""`python -m router.app`: a router, configured by its environment (docs/settings.md)."""
+"""`python -m router.app`: a router, configured by its environment."""
 
 import os
 import socket
@@ -10,6 +10,7 @@ from chassis.telemetry import configure_logging, configure_tracing
 from router.app.process import serve
 from router.app.settings import Settings, from_environment
 from router.app.workers import Workers, listening, stop_with_parent
+from router.edge.serving import tls_of
 
 SERVICE = "router"
 
@@ -24,6 +25,7 @@ async def main(lifecycle: Lifecycle) -> None:
     structlog.get_logger("router").info("starting", listen=str(router.listen), workers=router.workers)
     with listening(router.listen) as sock:
         if router.workers > 1:
+            tls_of(router.edge.serving)  # what every worker would refuse is said once, by us
             await Workers(router, sock, os.environ).supervise(lifecycle)
             return
         configure_tracing(SERVICE, router.otlp_endpoint)

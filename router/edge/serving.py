@@ -55,6 +55,15 @@ def hypercorn_config(settings: ServingSettings) -> Config:
     return config
 
 
+def tls_of(settings: ServingSettings) -> ssl.SSLContext | None:
+    """None: not over TLS. Raises SettingsError for a certificate that cannot be used."""
+    try:
+        return hypercorn_config(settings).create_ssl_context()
+    except (OSError, ssl.SSLError) as wrong:
+        shown = f"{settings.certificate} with key {settings.key}"
+        raise SettingsError(f"certificate {shown} cannot be used ({wrong}); it must be a PEM chain and its key") from None
+
+
 class Serving:
     """The open connections of this process."""
 
@@ -69,18 +78,11 @@ class Serving:
         return len(self._open)
 
     async def listen(self, sock: socket.socket) -> asyncio.Server:
-        tls = self._tls()
+        tls = tls_of(self._settings)
         handshake_s = None if tls is None else TLS_HANDSHAKE_S
         return await asyncio.start_server(
             self._on_connection, sock=sock, backlog=self._settings.backlog, ssl=tls, ssl_handshake_timeout=handshake_s
         )
-
-    def _tls(self) -> ssl.SSLContext | None:
-        try:
-            return self._config.create_ssl_context()
-        except (OSError, ssl.SSLError) as wrong:
-            shown = f"{self._settings.certificate} with key {self._settings.key}"
-            raise SettingsError(f"certificate {shown} cannot be used ({wrong}); it must be a PEM chain and its key") from None
 
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= self._settings.connections_max:

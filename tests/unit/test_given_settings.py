@@ -1,11 +1,15 @@
 """What reaches the processes of a local platform from the shell of whoever started it."""
 
+from pathlib import Path
+
 import pytest
 
 from chassis.errors import SettingsError
+from chassis.mail import MailSettings
 from chassis.rpc import Tls
 from chassis.settings import settings_of
-from control_plane.provision.given_settings import given, merged
+from control_plane.provision.given_settings import PATHS, given, merged, rooted
+from router.app.settings import RouterSettings
 
 SHELL = {
     "HOME": "/root",
@@ -22,6 +26,18 @@ def test_settings_of_planes_are_passed_on_and_nothing_else() -> None:
     assert given(SHELL) == {
         name: SHELL[name] for name in ("WAGGLE_LOG_LEVEL", "WAGGLE_ROUTER_WORKERS", "WAGGLE_CELL_Y", "WAGGLE_MAIL_FORM")
     }
+
+
+def test_files_are_where_the_shell_sees_them() -> None:
+    """A platform without a terminal works in `/`."""
+    shell = {
+        "WAGGLE_ROUTER_CERTIFICATE": "chain.pem",
+        "WAGGLE_ROUTER_KEY": "/etc/key.pem",
+        "WAGGLE_TLS_CA": "",
+        "WAGGLE_CELL_Y": "chain.pem",
+    }
+    assert rooted(shell, Path("/home/ada")) == {**shell, "WAGGLE_ROUTER_CERTIFICATE": "/home/ada/chain.pem"}
+    assert set(PATHS) <= {about.variable for cls in (Tls, MailSettings, RouterSettings) for about in settings_of(cls)}
 
 
 def test_each_plane_gets_its_own() -> None:
