@@ -10,7 +10,7 @@ import pytest
 
 from cells.chat.domain.catalogue import chat_tables
 from cells.runtime.log import Transaction, WorkspaceLog
-from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyTable, TenantScope
+from cells.runtime.tenancy import Database, Frozen, Incoming, Moved, TenancyState, TenancyTable, TenantScope
 from cells.runtime.transfer import Moves, OwnerDatabase, Ownership, travelling
 from cells.runtime.transfer.locking import RowLocked
 from cells.runtime.transfer.moving import purging
@@ -20,6 +20,7 @@ from cells.runtime.transfer.moving.obstacles import obstacles
 from cells.runtime.transfer.ownership import StreamGone
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
+from tests.harness.eventually import eventually
 from tests.harness.workspaces import Say, a_log
 
 pytestmark = pytest.mark.anyio
@@ -165,6 +166,33 @@ class SayWhenTold:
         self.began.set()
         await self.told.wait()
         await Say("under way").apply(tx)
+
+
+async def test_a_workspace_is_open_before_the_disk_has_it_which_the_answer_waits_for(
+    two: tuple[FreshDatabase, FreshDatabase], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_side(two[0]) as side:
+        ours, disk, write_out = make_workspace_id(), asyncio.Event(), side.ownership._write_out
+        await side.ownership.receive(ours, 1, b"s" * 32, "acme", "acme")
+
+        async def slow() -> None:
+            await disk.wait()
+            await write_out()
+
+        async def said() -> bool:
+            await say(side, ours, 1, epoch=2)
+            return True
+
+        monkeypatch.setattr(side.ownership, "_write_out", slow)
+        taking = asyncio.create_task(side.ownership.take(ours, 2, 0, 0))
+        await eventually(said)
+        assert not taking.done()
+        async with side.owner.connected() as line:
+            at = await line.fetchval("SELECT pg_current_wal_insert_lsn()::text")
+            disk.set()
+            assert (await taking).state is TenancyState.ACTIVE
+            assert await line.fetchval("SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn", at)
+        assert (await side.ownership.take(ours, 2, 0, 0)).epoch == 2
 
 
 async def test_a_write_under_way_at_the_seal_is_before_the_mark_vitess_16563(two: tuple[FreshDatabase, FreshDatabase]) -> None:

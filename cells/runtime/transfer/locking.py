@@ -31,25 +31,28 @@ class RowLocked(WaggleError):
 
 @asynccontextmanager
 async def locked(
-    database: Database, scope: TenantScope, timeout_ms: int = LOCK_TIMEOUT_MS
+    database: Database, scope: TenantScope, timeout_ms: int = LOCK_TIMEOUT_MS, *, written: bool = True
 ) -> AsyncIterator[tuple[AsyncConnection, Tenancy]]:
     """The row as it is once every transaction of the workspace has ended; commits when the block ends.
+
+    Not `written`: commits without waiting for the disk; see `Ownership.take`.
 
     Raises NotMine without a row, RowLocked past the deadline (at most 0.5 s after it).
     """
     timeout_ms = min(timeout_ms or LOCK_TIMEOUT_MS, LOCK_TIMEOUT_MS_MAX)
     async with database.writing(scope) as connection:
-        row = await _lock(database, connection, scope, timeout_ms)
+        row = await _lock(database, connection, scope, timeout_ms, "on" if written else "off")
         if row is None:
             raise NotMine(scope.workspace_id)
         yield connection, tenancy_of(row)
 
 
-async def _lock(database: Database, connection: AsyncConnection, scope: TenantScope, timeout_ms: int) -> Row[Any] | None:
+async def _lock(database: Database, connection: AsyncConnection, scope: TenantScope, timeout_ms: int, waits: str) -> Row[Any] | None:
     """The server gives up by itself a little after the deadline, so that there is still a wait to look at when it comes."""
     driver = driver_of(connection)
     lock_ms, statement_ms = timeout_ms + _LOOK_MS, timeout_ms + 2 * _LOOK_MS
-    await driver.execute(f"SET LOCAL lock_timeout = {lock_ms:d}; SET LOCAL statement_timeout = {statement_ms:d}")
+    bounds = f"SET LOCAL lock_timeout = {lock_ms:d}; SET LOCAL statement_timeout = {statement_ms:d}"
+    await driver.execute(f"{bounds}; SET LOCAL synchronous_commit = {waits}")
     waiting = asyncio.create_task(_select(connection, scope))
     blockers = ""
     try:

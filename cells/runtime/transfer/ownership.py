@@ -29,6 +29,8 @@ WITH marked AS (
 SELECT EXISTS (SELECT 1 FROM pg_publication WHERE pubname = :stream) AS published, (SELECT seq FROM marked) AS marked
 """)
 )
+_WRITE_OUT = text("SELECT pg_logical_emit_message(false, 'waggle', '', true)")
+"""Returns once the log is on the disk up to here."""
 _OTHERS = text("SELECT pubname FROM pg_publication_tables WHERE pubname <> :name AND strpos(rowfilter, :filter) > 0 LIMIT 1")
 
 
@@ -125,8 +127,17 @@ class Ownership:
             await _mark(connection, workspace_id, mark, number)
 
     async def take(self, workspace_id: WorkspaceId, epoch: int, seq: int, last_ts_us: int) -> Tenancy:
-        """-> active at `epoch`, where the other cell's log and clock ended."""
-        return await self._change(workspace_id, lambda row: transitions.take(row, epoch, seq, last_ts_us))
+        """-> active at `epoch`, where the other cell's log and clock ended; on the disk when it returns.
+
+        Open before that, since people wait: no write is acknowledged sooner, for its own commit waits for all of the log before it.
+        """
+        row = await self._change(workspace_id, lambda row: transitions.take(row, epoch, seq, last_ts_us), written=False)
+        await self._write_out()
+        return row
+
+    async def _write_out(self) -> None:
+        async with self._database.upkeep() as connection:
+            await connection.execute(_WRITE_OUT)
 
     async def census(self) -> list[Tenancy]:
         async with self._database.census() as connection:
@@ -147,8 +158,10 @@ class Ownership:
         decide: Callable[[Tenancy], Tenancy],
         timeout_ms: int = LOCK_TIMEOUT_MS,
         also: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+        *,
+        written: bool = True,
     ) -> Tenancy:
-        async with locked(self._database, TenantScope(workspace_id, 0), timeout_ms) as (connection, row):
+        async with locked(self._database, TenantScope(workspace_id, 0), timeout_ms, written=written) as (connection, row):
             decided = decide(row)
             if decided != row:
                 mine = tenancy.c.workspace_id == workspace_id
