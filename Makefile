@@ -17,6 +17,10 @@ TESTERS ?= 2
 USUAL := "not long and not chaos"
 SHOWN := .pytest_cache/shown
 JUDGE := tests/contract/test_subtraction.py
+# Whole files: tests of real platforms go on from where the one before left them.
+FAILED = $(shell $(BIN)/python -c 'import json, pathlib; \
+	names = json.loads(pathlib.Path(".pytest_cache/v/cache/lastfailed").read_text()); \
+	print(*sorted({name.split("::")[0] for name in names} - {"$(JUDGE)"}))')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -37,8 +41,8 @@ test: $(STAMP) $(NODE_CLIENT) $(OPENSEARCH_NODE) ## run all tests but long ones 
 	@$(BIN)/python -m pytest -m $(USUAL) -n $(TESTERS) --dist loadfile --no-loadscope-reorder --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
 	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown=$(SHOWN))
 
-test-again: $(STAMP) ## run what failed in the last `make test` again, one by one; what fails then has failed
-	@$(BIN)/python -m pytest -v --lf --lfnf=none -m $(USUAL) --ignore $(JUDGE) --shown=$(SHOWN) $(ARGS)
+test-again: $(STAMP) ## run the files of what failed in the last `make test` again, one by one; what fails then has failed
+	@$(if $(FAILED),$(BIN)/python -m pytest -v -m $(USUAL) --shown=$(SHOWN) $(ARGS) $(FAILED))
 	@$(if $(ARGS),,$(BIN)/python -m pytest -q $(JUDGE) --shown=$(SHOWN))
 
 test-long: $(STAMP) $(OPENSEARCH_NODE) ## run the tests that take a minute each: rollouts, rebalances, failovers, imports that are killed (5 min)
