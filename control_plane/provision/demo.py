@@ -6,7 +6,7 @@ import os
 import ssl
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +50,22 @@ def kept_demo(path: Path) -> Demo | None:
         return None
 
 
-async def ensure_demo(layout: Layout, control: str) -> Demo:
+async def ensure_demo(layout: Layout, control: str, public_url: str) -> Demo:
     """The demo workspace, created if it was not. Raises ProvisionError when no cell takes it in time."""
-    if demo := kept_demo(layout.demo):
+    if kept := kept_demo(layout.demo):
+        demo = replace(kept, url=f"{public_url}/w/{kept.name}/")  # the port may be another this time
+        if demo != kept:
+            _keep(layout, demo)
         return demo
     async with channel(control, credential_from_file(layout.token), load(Tls, os.environ)) as connection:
         workspace = await _create(admin_pb2_grpc.AdminStub(connection))
     demo = Demo(workspace.workspace_id, workspace.name, workspace.url, dict(workspace.tokens))
-    write_private(
-        layout.demo, json.dumps({"workspace_id": demo.workspace_id, "name": demo.name, "url": demo.url, "tokens": demo.tokens}) + "\n"
-    )
+    _keep(layout, demo)
     return demo
+
+
+def _keep(layout: Layout, demo: Demo) -> None:
+    write_private(layout.demo, json.dumps(asdict(demo)) + "\n")
 
 
 async def served(public_url: str, token: str, timeout_s: float) -> bool:

@@ -133,7 +133,7 @@ class Upbringing:
         """Nobody's start fails for a demo workspace that was served before."""
         known = self._layout.served.exists()
         try:
-            demo = await ensure_demo(self._layout, around.control_address)
+            demo = await ensure_demo(self._layout, around.control_address, around.public_url)
         except ProvisionError as error:
             if not known:
                 raise

@@ -1,5 +1,6 @@
 """Cells wished for by file, ports kept by file, logs kept small."""
 
+import asyncio
 import json
 import socket
 import stat
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.identity import CellName
+from control_plane.provision.demo import ensure_demo, kept_demo
 from control_plane.provision.errors import PortTaken, ProvisionError
 from control_plane.provision.interface import CellSpec
 from control_plane.provision.layout import Layout, Ports
@@ -121,3 +123,14 @@ def test_a_log_over_the_limit_starts_again_and_one_is_kept(tmp_path: Path) -> No
         assert limit_logs(tmp_path, bytes_max=99) == ["big.log"]
         writer.write("next")
     assert (big.read_text(), (tmp_path / "big.log.1").read_text()) == ("next", "x" * 100)
+
+
+def test_the_demo_is_where_the_platform_is_served_today(tmp_path: Path) -> None:
+    """Another port, or TLS: what was written down when it was made is a dead address."""
+    layout = Layout(tmp_path)
+    layout.demo.write_text(
+        json.dumps({"workspace_id": "T1", "name": "demo", "url": "http://127.0.0.1:8080/w/demo/", "tokens": {"owner": "x"}})
+    )
+    demo = asyncio.run(ensure_demo(layout, "nobody is asked", "https://127.0.0.1:8443"))
+    assert demo.url == "https://127.0.0.1:8443/w/demo/" and demo == kept_demo(layout.demo)
+    assert stat.S_IMODE(layout.demo.stat().st_mode) == 0o600
