@@ -89,7 +89,9 @@ def _rate(rows: int, took_s: float) -> float:
 
 
 def _rest(facts: Mapping[str, Any]) -> float:
-    return max(float(facts["arrived_s"]) - float(facts["copy_s"]) - float(facts["verify_s"]), 0.05)
+    """Without the time in which other moves had their turn: with it, moves in a row were foretold ever slower."""
+    waited_s = float(facts.get("waited_s", 0.0))
+    return max(float(facts["arrived_s"]) - waited_s - float(facts["copy_s"]) - float(facts["verify_s"]), 0.05)
 
 
 def _middle(values: Iterable[float], otherwise: float) -> float:

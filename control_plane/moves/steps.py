@@ -104,6 +104,7 @@ class Work:
 
 
 async def prepare(work: Work) -> Outcome:
+    """Notes how long the move had waited for its turn: what it takes is told apart from that."""
     given = await work.publish(work.source)
     if given.tenancy.epoch != work.move.epoch or given.tenancy.state != "active":
         raise StepRefused(f"workspace {work.move.name} is {given.tenancy.state} at epoch {given.tenancy.epoch} in {work.source.name}")
@@ -111,7 +112,7 @@ async def prepare(work: Work) -> Outcome:
         workspace_id=work.move.workspace_id, epoch=work.move.epoch, secret=given.secret, name=given.name, subdomain=given.subdomain
     )
     await work.say(work.target, "Receive", request)
-    return Done()
+    return Done({"waited_s": round(work.move.age_s, 3)})
 
 
 async def copy(work: Work) -> Outcome:

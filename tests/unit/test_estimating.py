@@ -56,6 +56,7 @@ def test_small_moves_tell_what_a_move_takes_beside_its_rows_and_no_rates() -> No
     assert (found.copied_per_s, found.compared_per_s) == (known.copied_per_s, known.compared_per_s)
     assert found.rest_s == pytest.approx(0.5)
     assert predict([]) == known
+    assert predict([arrived(10, 0.1, 0.1, 9.7, waited_s=9.0)]).rest_s == pytest.approx(0.5)  # others' turns are not its own
 
 
 @pytest.mark.parametrize("slower", [1, 2, 4])
