@@ -33,6 +33,7 @@ from cells.runtime.transfer import (
     AttachmentService,
     CellService,
     Commands,
+    Forgetting,
     Inspector,
     Moves,
     OwnerDatabase,
@@ -198,7 +199,9 @@ def _owner(settings: CellSettings, stack: AsyncExitStack) -> OwnerDatabase | Non
 
 
 def _transfer(parts: Parts, ownership: Ownership, owner: OwnerDatabase | None) -> TransferService:
-    return TransferService(Moves(owner, travelling(parts.workload.tables), ownership, parts.table.wake))
+    forget, tables = parts.workload.forget, travelling(parts.workload.tables)
+    forgetting = None if forget is None else Forgetting(forget, parts.clock)
+    return TransferService(Moves(owner, tables, ownership, parts.table.wake, forgetting))
 
 
 def _attachments(parts: Parts, ownership: Ownership) -> AttachmentService:

@@ -99,6 +99,7 @@ def chat(
         followers=rooms.search.followers,
         notices=rooms.search.notices,
         attachments=rooms.files.attachments,
+        forget=rooms.search.forget,
     )
 
 

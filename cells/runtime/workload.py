@@ -206,6 +206,11 @@ class Attachments(Protocol):
         """Remove a part of them; how many, 0 when none are left."""
 
 
+Forget = Callable[[WorkspaceId], Awaitable[int]]
+"""Take away a part of what is kept of a workspace beside its rows and can be made anew from them (an index); how much, 0 when
+nothing is left. Called when the workspace has left the cell for good and its rows are gone; may be said again.
+"""
+
 Follower = Callable[[LoggedTenant], Awaitable[None]]
 """Follows one workspace in a worker for as long as it lives in the cell at this epoch, and then returns."""
 
@@ -240,6 +245,7 @@ class Workload:
     notices: Callable[[], Sequence[str]] = tuple
     """What an operator should know of this process now, in sentences; `waggle status` shows them."""
     attachments: Attachments | None = None
+    forget: Forget | None = None
 
 
 Events = AsyncIterator[LoggedEvent]

@@ -3,7 +3,7 @@
 from cells.runtime.transfer.attachments import AttachmentService
 from cells.runtime.transfer.commands import Commands
 from cells.runtime.transfer.inspection import Inspector
-from cells.runtime.transfer.moving import Moves, OwnerDatabase, TransferService, travelling
+from cells.runtime.transfer.moving import Forgetting, Moves, OwnerDatabase, TransferService, travelling
 from cells.runtime.transfer.ownership import TENANCY_TOPIC, Ownership
 from cells.runtime.transfer.servicer import CellService
 
@@ -12,6 +12,7 @@ __all__ = [
     "AttachmentService",
     "CellService",
     "Commands",
+    "Forgetting",
     "Inspector",
     "Moves",
     "OwnerDatabase",

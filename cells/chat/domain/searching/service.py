@@ -16,10 +16,11 @@ from cells.chat.domain.searching.postgres_sink import PostgresSink
 from cells.chat.domain.searching.progress_repository import Progress, ProgressBook
 from cells.chat.search.opensearch import Cluster
 from cells.chat.search.opensearch_index import Names
+from cells.chat.search.opensearch_purging import purge_part
 from cells.chat.search.settings import SearchSettings
 from cells.runtime.log import LoggedTenant
 from cells.runtime.log.snapshot import head_of
-from cells.runtime.workload import Command, Follower, Tenant
+from cells.runtime.workload import Command, Follower, Forget, Tenant
 from chassis.clock import Clock
 
 PASSED_OVER = "search: OpenSearch does not answer; PostgreSQL answers instead"
@@ -39,6 +40,11 @@ class Search:
     notices: Callable[[], tuple[str, ...]] = tuple
     """What an operator should know of it now, in sentences."""
     cluster: Cluster | None = field(default=None)
+
+    @property
+    def forget(self) -> Forget | None:
+        """None where nothing is kept beside the tables."""
+        return None if self.cluster is None else partial(purge_part, self.cluster)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -10,6 +10,7 @@ from cells.runtime.tenancy import NotMine, Tenancy, TenancyState
 from cells.runtime.transfer.moving.bookmarks import forget_bookmark, read_bookmark
 from cells.runtime.transfer.moving.copying import Copying, copy_workspace
 from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.forgetting import Forgetting
 from cells.runtime.transfer.moving.marks import close_marks
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
 from cells.runtime.transfer.moving.obstacles import obstacles
@@ -43,12 +44,18 @@ ORDER BY 1
 
 class Moves:
     def __init__(
-        self, database: OwnerDatabase | None, tables: tuple[Table, ...], ownership: Ownership, on_gone: Callable[[], None]
+        self,
+        database: OwnerDatabase | None,
+        tables: tuple[Table, ...],
+        ownership: Ownership,
+        on_gone: Callable[[], None],
+        forgetting: Forgetting | None = None,
     ) -> None:
         self._owner = database
         self.tables = tables
         self.ownership = ownership
         self._on_gone = on_gone
+        self._forgetting = forgetting
         self._copies: dict[str, Copying] = {}
         self.proofs = Proofs(tables)
 
@@ -129,16 +136,23 @@ class Moves:
             await forget_bookmark(connection, move_id)
 
     async def purge(self, workspace_id: WorkspaceId, *, forget: bool) -> tuple[bool, int]:
-        """One part. `forget`: at the end also a row that only ever was `incoming`; one that had been here says again where it went."""
+        """One part: of the rows, then of what is kept beside them. `forget`: at the end also the tenancy row (`_forget`)."""
         async with self.database.connected(workspace_id) as connection:
             deleted = await purge_part(connection, self.tables, workspace_id)
-            if not deleted and forget:
-                back = "UPDATE tenancy SET state = 'moved' WHERE workspace_id = $1 AND state = 'incoming' AND moved_to <> ''"
-                await connection.execute(back, workspace_id)
-                gone = "DELETE FROM tenancy WHERE workspace_id = $1 AND state = 'incoming' AND moved_to = ''"
-                await connection.execute(gone, workspace_id)
-                self._on_gone()
+        if not deleted and self._forgetting is not None:
+            deleted = await self._forgetting.part(workspace_id)
+        if not deleted and forget:
+            await self._forget(workspace_id)
         return not deleted, deleted
+
+    async def _forget(self, workspace_id: WorkspaceId) -> None:
+        """A row that only ever was `incoming`; one that had been here says again where it went."""
+        async with self.database.connected(workspace_id) as connection:
+            back = "UPDATE tenancy SET state = 'moved' WHERE workspace_id = $1 AND state = 'incoming' AND moved_to <> ''"
+            await connection.execute(back, workspace_id)
+            gone = "DELETE FROM tenancy WHERE workspace_id = $1 AND state = 'incoming' AND moved_to = ''"
+            await connection.execute(gone, workspace_id)
+        self._on_gone()
 
     async def leftovers(self) -> list[str]:
         async with self.database.connected() as connection:
