@@ -167,8 +167,8 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     proof = await prove(work, giver, taker, wait_ms=0)
     if not proof.done:
         return Wait(AGAIN_S if proof.problem else LOOK_AGAIN_S, {"compare_problem": proof.problem})
-    if await _lags(work, giver, taker):
-        return Wait(LOOK_AGAIN_S)
+    if (lag_ms := await _lag_felt_ms(work, giver, taker)) > LAG_MS_FREEZE:
+        return Wait(LOOK_AGAIN_S, {"lag_ms": round(lag_ms, 1), "lagged": work.move.facts.get("lagged", 0) + 1})
     number, began_us = work.next_mark(), work.clock.now_us()
     request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
     with work.timed("seal"):
@@ -180,11 +180,11 @@ async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     return Switch(taker.name, epoch + 1, facts)
 
 
-async def _lags(work: Work, giver: Cell, taker: Cell) -> bool:
-    """A rollback's stream nobody has measured; a move with a window is worth a mark more than catching up has sent."""
+async def _lag_felt_ms(work: Work, giver: Cell, taker: Cell) -> float:
+    """A rollback's stream nobody has measured. 0 without a window, where catching up has done it, and where it is no quicker for long."""
     if not has_window(work.move) or work.step_s() >= LAG_S_MAX:
-        return False
-    return await _lag_ms(work, giver, taker) > LAG_MS_FREEZE
+        return 0.0
+    return await _lag_ms(work, giver, taker)
 
 
 async def _bring_rest(work: Work, giver: Cell, taker: Cell) -> None:
