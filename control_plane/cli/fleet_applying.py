@@ -78,10 +78,11 @@ class Applier:
         try:
             found = await self.admin(self.admin.fleet.TakeUp, request)
         except grpc.aio.AioRpcError as error:
+            why = "the control plane does not answer" if error.code() in AWAY else line_of(error)
             if self._waited_s >= self._patience_s(error.code()):
-                raise CliError(f"{line_of(error)}; waggle fleet apply goes on") from None
+                raise CliError(f"{why}; waggle fleet apply goes on") from None
             if not self._waited_s:
-                self.say(f"{line_of(error)}; waiting")
+                self.say(f"{why}; waiting")
             self._waited_s += self.poll_s
             return None
         self._waited_s, self._ours = 0.0, True

@@ -43,6 +43,11 @@ class Window:
         told = len(self.p99s_ms) >= SAMPLES_MIN and self.requests >= REQUESTS_MIN
         return median(self.p99s_ms) if told else None
 
+    @property
+    def of_requests(self) -> "Window":
+        """What people were answered, and nothing else."""
+        return Window(self.requests, self.errors)
+
     def with_look(self, signs: VitalSigns | None) -> "Window":
         ready = signs is not None and signs.processes > 0 and signs.ready == signs.processes
         unready = 0 if ready else self.unready + 1

@@ -135,8 +135,13 @@ def _looking(rollout: Rollout, cell: RolloutCell, sight: Sight, look: Look) -> R
 
 
 def _working(rollout: Rollout, cell: RolloutCell, sight: Sight, look: Look) -> RolloutCell:
+    """While old and new serve side by side, errors count already: what was there before has not gone yet, and going back is at once."""
     if sight.is_up(frozenset({rollout.target})) and look.is_applied(cell, rollout.target):
-        return cell.at(CellStage.BAKING, after=Window().facts(), looked_s=look.now_s)
+        return cell.at(CellStage.BAKING, after=Window().facts(), looked_s=0.0)
+    if rollout.target in sight.versions:
+        cell = _sampled(cell, "beside", sight, look)
+        if why := worse(window_of(cell.facts.get("before")), window_of(cell.facts.get("beside")).of_requests):
+            return cell.at(CellStage.FAILED, problem=why)
     ready_s = float(rollout.facts["ready_s"])
     if look.settled and look.applied_for_s is not None and min(cell.stage_age_s, look.applied_for_s) > ready_s:
         return cell.at(CellStage.FAILED, problem=f"not ready as {rollout.target} after {ready_s:g} s")

@@ -60,7 +60,7 @@ class Attempt:
             if self.fact.phase is Phase.STARTING and not self.service.wish.once and await self.service.is_ready(process.pid):
                 self._change(replace(self.fact, phase=Phase.READY, since_s=self._now_s(), why=""))
             if self._may_take_over and (not isinstance(self.service, PlaneService) or await self.service.is_reached()):
-                self._change(replace(self.fact, reached=True))
+                self._change(replace(self.fact, reached_s=self._now_s()))
             await asyncio.sleep(READY_POLL_S if self.fact.phase is Phase.READY else STARTING_POLL_S)
         if self.service.wish.once and process.returncode == 0:
             self._change(replace(self.fact, phase=Phase.DONE, since_s=self._now_s(), failures=0, why=""))
@@ -70,7 +70,7 @@ class Attempt:
 
     @property
     def _may_take_over(self) -> bool:
-        return bool(self.service.wish.stands_for) and self.fact.phase is Phase.READY and not self.fact.reached
+        return bool(self.service.wish.stands_for) and self.fact.phase is Phase.READY and self.fact.reached_s is None
 
     def _change(self, fact: Fact) -> None:
         self.fact = fact

@@ -7,8 +7,9 @@ from enum import Enum
 STARTING_S_MAX = 90.0
 STEADY_S = 10.0
 """Ready for this long, a process has earned that its next end counts as the first."""
-HANDOVER_S = 3.0
-"""Ready for this long, and reached by a router, a process has taken over, and the one it stands in for may drain."""
+HANDOVER_S = 5.0
+"""Ready and reached by a router for this long, a process has taken over, and the one it stands in for may drain. Two heartbeats: one
+that answers with errors is found out while the one before still serves."""
 FIRST_DELAY_S = 0.2
 DELAY_S_MAX = 10.0
 FAILURES_MAX = 3
@@ -47,8 +48,8 @@ class Fact:
     why: str = ""
     refused: bool = False
     stands_for: str = ""
-    reached: bool = False
-    """A router sends to it."""
+    reached_s: float | None = None
+    """Since when a router sends to it; None: none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def decide(wishes: Iterable[Wish], facts: Mapping[str, Fact], now_s: float, comp
 
 
 def _took_over(fact: Fact | None, now_s: float) -> bool:
-    return fact is not None and fact.phase is Phase.READY and fact.reached and now_s - fact.since_s >= HANDOVER_S
+    return fact is not None and fact.phase is Phase.READY and fact.reached_s is not None and now_s - fact.reached_s >= HANDOVER_S
 
 
 def complete(wishes: Iterable[Wish], facts: Mapping[str, Fact]) -> bool:
@@ -97,7 +98,7 @@ def delay_s(failures: int) -> float:
 def starting(before: Fact | None, now_s: float, stands_for: str = "") -> Fact:
     if before is None:
         return Fact(Phase.STARTING, now_s, stands_for=stands_for)
-    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1, reached=False)
+    return replace(before, phase=Phase.STARTING, since_s=now_s, starts=before.starts + 1, reached_s=None)
 
 
 def ended(before: Fact, now_s: float, why: str, *, refused: bool = False) -> Fact:

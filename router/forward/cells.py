@@ -1,6 +1,7 @@
 """What the router knows of each cell: its tunnels, its breaker, how much is in flight to it."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 
 from prometheus_client import Counter, Gauge
@@ -25,16 +26,20 @@ class CellDoor:
         self.breaker = Breaker(clock, limits.breaker_failures_max, limits.breaker_open_s)
         self.diallers: dict[str, Dialler] = {}
         self._limits = limits
+        self._turns = itertools.count(1)
         REQUESTS.labels(name).set_function(lambda: self.in_flight)  # read when scraped: a request pays nothing for it
 
     def pick(self, role: str) -> Tunnel | None:
-        """The usable tunnel with the least in flight to a process of this role."""
-        best, least = None, 1 << 62
+        """The usable tunnel with the least in flight to a process of this role; of equals, whose turn was the longest ago.
+
+        A cell that is asked little asks all its processes, so a new one that fails is not found out when it is the last one left.
+        """
+        best, least = None, (1 << 62, 0)
         for dialler in self.diallers.values():
             tunnel = dialler.tunnel
             if tunnel is None or not tunnel.ready or tunnel.leaving:
                 continue
-            load = len(tunnel.calls) if role == "api" else len(tunnel.sessions)
+            load = (len(tunnel.calls) if role == "api" else len(tunnel.sessions), tunnel.turn)
             if load < least and _plays(tunnel.endpoint, role):
                 best, least = tunnel, load
         return best
@@ -52,6 +57,7 @@ class CellDoor:
             REFUSED.labels(self.name, "breaker").inc()
             raise CellUnavailable(self.name, "its circuit breaker is open")
         self.in_flight += 1
+        tunnel.turn = next(self._turns)
         return tunnel
 
     def leave(self) -> None:

@@ -49,6 +49,8 @@ class Tunnel:
         self.calls: dict[int, asyncio.Future[tunnel_pb2.Frame]] = {}
         self.sessions: dict[int, Port] = {}
         self.groups = Groups()
+        self.turn = 0
+        """When it was chosen last, as its cell counts."""
         self._streams = itertools.count(1)
         self._on_change = on_change
         self._handlers: dict[str, Callable[[tunnel_pb2.Frame], None]] = {

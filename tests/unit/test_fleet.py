@@ -87,13 +87,25 @@ def test_what_a_cell_had_is_on_record_before_it_is_touched() -> None:
 def test_it_bakes_when_every_process_is_the_new_one_and_is_done_when_it_has_baked() -> None:
     working = at(CellStage.WORKING, had="", had_versions=["1"])
     both = Look({CellName("cell-1"): Sight(frozenset({"1", "2"}), WELL)}, NOW_S, True)
-    assert not turn(rollout(), [working], both).cells
+    assert only(turn(rollout(), [working], both)).stage is CellStage.WORKING
     assert only(turn(rollout(), [working], looking("2"))).stage is CellStage.BAKING
     baked = at(CellStage.BAKING, age_s=10.0, before=window().facts(), after=window().facts())
     step = turn(rollout(), [baked], looking("2"))
     assert (only(step).stage, step.wave, step.state) == (CellStage.DONE, 1, RolloutState.RUNNING)
     last = turn(rollout(waves=1), [baked], looking("2"))
     assert last.state is RolloutState.DONE
+
+
+def test_errors_count_while_the_version_before_still_serves_beside_and_nothing_else_does() -> None:
+    both = Sight(frozenset({"1", "2"}), replace(WELL, errors=20, p99_ms=9_000.0))
+    look = Look({CellName("cell-1"): both}, NOW_S, True)
+    working = at(CellStage.WORKING, had="", had_versions=["1"], before=window().facts())
+    step = turn(rollout(), [working], look)
+    assert (step.state, step.problem) == (RolloutState.ROLLING_BACK, "cell-1: errors rose from 0.0% to 50.0% of requests (20 of 40)")
+    slow = replace(look, sights={CellName("cell-1"): replace(both, signs=replace(WELL, ready=0, p99_ms=9_000.0))})
+    assert turn(rollout(), [working], slow).state is RolloutState.RUNNING
+    alone = replace(look, sights={CellName("cell-1"): replace(both, versions=frozenset({"1"}))})
+    assert turn(rollout(), [working], alone).state is RolloutState.RUNNING, "the new one is not there yet"
 
 
 def test_one_that_does_not_get_ready_or_fares_worse_turns_all_back_and_touches_no_other() -> None:

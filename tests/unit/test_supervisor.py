@@ -119,18 +119,18 @@ def test_starts_are_counted() -> None:
     assert (first.starts, starting(ended(first, 2.0, "killed"), 3.0).starts) == (1, 2)
 
 
-FRESH = Fact(Phase.READY, NOW_S - HANDOVER_S + 0.1, reached=True)
+FRESH = Fact(Phase.READY, LONG_AGO_S, reached_s=NOW_S - HANDOVER_S + 0.1)
 UNREACHED = Fact(Phase.READY, LONG_AGO_S)
 
 
 def test_a_version_serves_until_the_next_one_is_ready_and_known() -> None:
     """One that never gets ready takes nothing away; one whose cell is wanted no more waits for nobody."""
     following = Wish("cell@2", stands_for="cell")
-    serving = Fact(Phase.READY, LONG_AGO_S, stands_for="cell", reached=True)
+    serving = Fact(Phase.READY, LONG_AGO_S, stands_for="cell", reached_s=LONG_AGO_S)
     for fact in (None, Fact(Phase.STARTING, NOW_S), Fact(Phase.ENDED, NOW_S, failures=1), FRESH, UNREACHED):
         facts = {"cell": serving} | ({"cell@2": fact} if fact else {})
         assert End("cell", "no longer wanted") not in decide([following], facts, NOW_S, True)
-    facts = {"cell": serving, "cell@2": Fact(Phase.READY, NOW_S - HANDOVER_S, stands_for="cell", reached=True)}
+    facts = {"cell": serving, "cell@2": Fact(Phase.READY, LONG_AGO_S, stands_for="cell", reached_s=NOW_S - HANDOVER_S)}
     assert decide([following], facts, NOW_S, True) == [End("cell", "no longer wanted")]
     assert decide([], {"cell": serving}, NOW_S, True) == [End("cell", "no longer wanted")]
     back = {"cell": serving, "cell@2": Fact(Phase.STARTING, NOW_S, stands_for="cell")}
