@@ -51,7 +51,10 @@ class Started:
     async def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(STOP_S):
-            return await self.process.wait()
+            _, said = await self.process.communicate()
+        print(said.decode()[-4000:])  # shown where a test fails
+        assert self.process.returncode is not None
+        return self.process.returncode
 
 
 @asynccontextmanager
