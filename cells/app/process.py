@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -42,6 +42,7 @@ from cells.runtime.transfer import (
     travelling,
 )
 from cells.runtime.workload import Workload
+from chassis.background import in_background
 from chassis.backoff import Backoff
 from chassis.clock import Clock, SystemClock
 from chassis.errors import SettingsError
@@ -125,10 +126,10 @@ async def opened(settings: CellSettings, make_workload: MakeWorkload, lifecycle:
             await stack.enter_async_context(workload.lifespan())
         upkeep = _upkeep(settings, database, workload, clock)
         if settings.plays("worker"):
-            await stack.enter_async_context(_running(upkeep.run()))
-            await stack.enter_async_context(_running(DueWork(workload.due, database, log, clock).run()))
-            await stack.enter_async_context(_running(Errands(workload.errands, Tenants(table, database, log), clock).run()))
-            await stack.enter_async_context(_running(Followers(workload.followers, Tenants(table, database, log)).run()))
+            await stack.enter_async_context(in_background(upkeep.run()))
+            await stack.enter_async_context(in_background(DueWork(workload.due, database, log, clock).run()))
+            await stack.enter_async_context(in_background(Errands(workload.errands, Tenants(table, database, log), clock).run()))
+            await stack.enter_async_context(in_background(Followers(workload.followers, Tenants(table, database, log)).run()))
         process_id = f"{settings.name}-{settings.role}-{secrets.token_hex(4)}"
         yield Parts(settings, clock, database, bus, table, log, workload, process_id, Ephemerals(bus), flags, upkeep)
 
@@ -253,10 +254,10 @@ async def _report_loads(parts: Parts, gateway: Gateway | None, line: grpc.aio.Ch
         tells_seqs=is_worker,
         clock=parts.clock,
     )
-    await stack.enter_async_context(_running(reports.run()))
+    await stack.enter_async_context(in_background(reports.run()))
     if is_worker:
         tables = [table.name for table in travelling(parts.workload.tables)]
-        await stack.enter_async_context(_running(reports.keep_sizing(parts.database, tables)))
+        await stack.enter_async_context(in_background(reports.keep_sizing(parts.database, tables)))
 
 
 async def _database_answers(database: Database, table: TenancyTable, lifecycle: Lifecycle) -> None:
@@ -278,14 +279,3 @@ async def _database_answers(database: Database, table: TenancyTable, lifecycle: 
                 await lifecycle.stopping.wait()
             raise StoppedWaiting
         attempt += 1
-
-
-@asynccontextmanager
-async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
