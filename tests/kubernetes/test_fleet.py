@@ -90,7 +90,7 @@ def image(world: World) -> str:
     return str(world.require("Deployment", "api")["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-async def test_tables_then_code_in_waves_and_on_after_a_kill(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
+async def test_tables_then_code_in_waves_on_after_a_kill_and_a_pause(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
     canary, other = two
     async with speaking(two, control):
         code, _, said = await waggle("rollout", "2", "--bake", "0")
@@ -105,10 +105,20 @@ async def test_tables_then_code_in_waves_and_on_after_a_kill(two: list[World], c
         killed.kill()
         await killed.wait()
         canary.kubelet.judge(canary.namespace, ready)
-        code, done, _ = await waggle("apply")
+        assert (await waggle("pause"))[1]["state"] == "paused"
+        applying = asyncio.create_task(asyncio.to_thread(run, ["fleet", "apply"]))
+        await eventually(partial(_is_done, waggle, canary.cell), within_s=60)
+        assert image(other) == "waggle:1", "no cell is begun in a pause"
+        assert (await waggle("resume"))[1]["state"] == "running"
+        assert await applying == 0
+        _, done, _ = await waggle("show")
 
-    assert (code, done["state"], [image(one) for one in two]) == (0, "done", ["waggle:2"] * 2)
+    assert (done["state"], [image(one) for one in two]) == ("done", ["waggle:2"] * 2)
     assert {one["cell"]: one["had"] for one in done["cells"]} == {canary.cell: "1", other.cell: "1"}
+
+
+async def _is_done(waggle: Waggle, cell: str) -> bool:
+    return any(one["stage"] == "done" for one in (await waggle("show"))[1]["cells"] if one["cell"] == cell)
 
 
 def _tag(pod: Pod) -> str:
