@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from cells.app.load_reports import LoadReports
-from cells.runtime.tenancy import TenancyTable, TenantScope, estimate_bytes
+from cells.runtime.tenancy import NotExecuted, TenancyTable, TenantScope, estimate_bytes
 from chassis.clock import SystemClock
 from chassis.identity import make_workspace_id
 from chassis.rpc import channel
@@ -94,3 +94,11 @@ async def test_a_size_is_estimated_from_what_the_planner_knows(cell_database: Fr
         for scope in (small, large):
             about, true = await sized(scope)
             assert 0.5 * true < about < 2 * true + 10_000
+
+
+async def test_a_size_that_cannot_be_had_now_is_no_end_of_sizing(cell_database: FreshDatabase) -> None:
+    scope = await a_workspace(cell_database.owner_url)
+    await execute(cell_database.owner_url, "ALTER TABLE due RENAME TO gone")
+    async with a_log(cell_database.app_url, None) as (database, _):
+        with pytest.raises(NotExecuted):
+            await estimate_bytes(database, scope, ["log", "due"])
