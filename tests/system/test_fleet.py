@@ -51,6 +51,7 @@ async def test_a_build_that_fails_reaches_one_cell_and_is_taken_back_by_itself(p
         ended = await ended_rollout(platform)
     assert (ended["state"], ended["rollout_id"]) == ("rolled_back", begun["rollout_id"])
     assert ended["problem"].startswith("cell-2: errors rose from 0.0% to ")
+    print(f"rolled back after {ended['duration_s']:.1f} s, the control plane killed meanwhile; {answers.of}")
     assert {one["cell"]: one["stage"] for one in ended["cells"]} == dict.fromkeys(CELLS, "waiting") | {"cell-2": "undone"}
     assert [answers.wrong(cell) for cell in ("cell-1", "cell-3", "cell-4")] == [0, 0, 0]
     assert set(answers.of["cell-2"]) == {"200", "500"}, "nobody was turned away while versions changed"
