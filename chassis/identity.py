@@ -18,7 +18,6 @@ BotId = NewType("BotId", str)
 AppId = NewType("AppId", str)
 CellName = NewType("CellName", str)
 ProcessId = NewType("ProcessId", str)
-RequestId = NewType("RequestId", str)
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 ID_LENGTH = 10

@@ -246,6 +246,3 @@ class Workload:
     """What an operator should know of this process now, in sentences; `waggle status` shows them."""
     attachments: Attachments | None = None
     forget: Forget | None = None
-
-
-Events = AsyncIterator[LoggedEvent]
