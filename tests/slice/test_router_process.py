@@ -170,8 +170,13 @@ async def test_a_worker_whose_port_is_taken_when_it_comes_back_is_tried_again(tm
         seen = {child.pid for child in children(process)}
         known = len(seen)
         died.kill()
+
+        def tried_again() -> bool:
+            seen.update(child.pid for child in children(process))
+            return len(seen) >= known + 2
+
         with await taken(second):
-            await eventually(lambda: seen.update(child.pid for child in children(process)) or len(seen) >= known + 2)
+            await eventually(tried_again)
             assert await answers(environ)
         await eventually(lambda: any(listens(child, second) for child in children(process)))
 
