@@ -58,11 +58,9 @@ class House:
         return authenticator, codes["recovery_codes"], step
 
     async def step(self) -> int:
-        """Now, with at least 10 s before the next."""
-        [[left_s, step]] = await execute(
-            self.chat.databases.owner_url, "SELECT 30 - extract(epoch FROM now())::bigint % 30, extract(epoch FROM now())::bigint / 30"
-        )
-        return int(step) if left_s > 10 else int(step) + 1
+        """Now, by the server's clock. Its code is taken now and in the next step, and so is the one after it."""
+        [[step]] = await execute(self.chat.databases.owner_url, "SELECT floor(extract(epoch FROM now()) / 30)::bigint")
+        return int(step)
 
 
 @asynccontextmanager
