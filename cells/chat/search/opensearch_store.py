@@ -65,10 +65,11 @@ class Shelf:
         await self.cluster.tell(lambda client: client.indices.refresh(index=self.index, ignore=[404]))
 
     async def drop(self) -> None:
-        """Forget the workspace here: the index if it is its own, else its documents."""
+        """Forget the workspace here: the index if it is its own, else its documents, the last second's, too."""
         if self.cluster.names.is_own(self.index, self.workspace_id):
             await self.cluster.tell(lambda client: client.indices.delete(index=self.index, ignore=[404]))
             return
+        await self.refresh()
         mine = {"query": {"term": {"workspace": self.workspace_id}}}
         options = {"routing": self.workspace_id, "conflicts": "proceed", "refresh": "true", "ignore": [404]}
         await self.cluster.tell(lambda client: client.delete_by_query(index=self.index, body=mine, params=options))
