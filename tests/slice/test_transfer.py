@@ -1,9 +1,10 @@
 """The cell's side of a move, between two real databases: copied at one cut, followed, sealed, compared, taken, purged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,7 +20,10 @@ from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.obstacles import obstacles
 from cells.runtime.transfer.ownership import StreamGone
 from chassis.identity import WorkspaceId, make_workspace_id
-from tests.harness.databases import FreshDatabase
+from control_plane.provision.cluster_settings import ClusterSettings
+from control_plane.provision.postgres import Postgres
+from control_plane.provision.processes import free_port
+from tests.harness.databases import FreshDatabase, copy_of, in_own_loop, migrated_template
 from tests.harness.eventually import eventually
 from tests.harness.workspaces import Say, a_log
 
@@ -166,6 +170,39 @@ class SayWhenTold:
         self.began.set()
         await self.told.wait()
         await Say("under way").apply(tx)
+
+
+@pytest.fixture
+def lonely(tmp_path: Path) -> Iterator[tuple[Postgres, FreshDatabase]]:
+    """A server of its own, whose settings may be changed."""
+    server = Postgres(tmp_path / "postgres", free_port(), settings=ClusterSettings(durable=False))
+    in_own_loop(server.start())
+    try:
+        migrated_template(server, "cell")
+        yield server, copy_of(server, "template_cell")
+    finally:
+        in_own_loop(server.stop())
+
+
+async def test_the_answer_to_an_opening_waits_for_standbys_as_any_commit_does(lonely: tuple[Postgres, FreshDatabase]) -> None:
+    server, fresh = lonely
+    async with a_side(fresh) as side:
+        ours = make_workspace_id()
+        await side.ownership.receive(ours, 1, b"s" * 32, "acme", "acme")
+        line = await asyncpg.connect(server.url(database="postgres"))
+        try:
+            await line.execute("ALTER SYSTEM SET synchronous_commit = on")
+            await line.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody_yet'")
+            await line.execute("SELECT pg_reload_conf()")
+            await eventually(lambda: line.fetchval("SELECT current_setting('synchronous_standby_names') <> ''"))
+            taking = asyncio.create_task(side.ownership.take(ours, 2, 0, 0))
+            await eventually(lambda: line.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"))
+            assert not taking.done()
+            await line.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            await line.execute("SELECT pg_reload_conf()")
+            assert (await taking).state is TenancyState.ACTIVE
+        finally:
+            await line.close()
 
 
 async def test_a_workspace_is_open_before_the_disk_has_it_which_the_answer_waits_for(

@@ -29,8 +29,8 @@ WITH marked AS (
 SELECT EXISTS (SELECT 1 FROM pg_publication WHERE pubname = :stream) AS published, (SELECT seq FROM marked) AS marked
 """)
 )
-_WRITE_OUT = text("SELECT pg_logical_emit_message(false, 'waggle', '', true)")
-"""Returns once the log is on the disk up to here."""
+_WRITE_OUT = text("SELECT pg_logical_emit_message(true, 'waggle', '')")
+"""Something to commit, so that the commit waits for the log up to here: on the disk, and on standbys that commits wait for."""
 _OTHERS = text("SELECT pubname FROM pg_publication_tables WHERE pubname <> :name AND strpos(rowfilter, :filter) > 0 LIMIT 1")
 
 
