@@ -12,7 +12,7 @@ from control_plane.cli.builds import builds
 from control_plane.cli.cluster_options import WAIT_S, ChartFolder, Context, Helm, Kubeconfig, OnCluster, WaitS
 from control_plane.cli.clusters import Driver, DriverOption
 from control_plane.cli.errors import CliError
-from control_plane.cli.fleet_on_cluster import Begin, gone_on_with, ordered_and_applied
+from control_plane.cli.fleet_on_cluster import gone_on_with, ordered_and_applied
 from control_plane.cli.fleet_shapes import fleet_status_json, rollout_json, rollout_line, show_rollout, show_status
 from control_plane.cli.home import home_of
 from control_plane.cli.options import Home, Json
@@ -69,13 +69,8 @@ def migrate(
     """Bring every cell's tables to a version's newest revision, in waves; halts at the first failure, and said again goes on from there."""
     chosen = fleet_pb2.Selection(version=version, canary=canary, without=without or (), applied=driver is Driver.KUBERNETES)
     request = fleet_pb2.MigrateRequest(selection=chosen, lock_timeout_s=lock_timeout, statement_timeout_s=statement_timeout)
-
-    def begin(admin: Admin, away: Sequence[str]) -> Awaitable[fleet_pb2.Rollout]:
-        request.selection.without.extend(away)
-        return admin(admin.fleet.Migrate, request)
-
-    on = OnCluster(kubeconfig, context, chart, helm, wait_s) if driver is Driver.KUBERNETES else None
-    _walk(begin, on, wait=wait, as_json=as_json, home=home)
+    on = OnCluster(kubeconfig, context, chart, helm, wait_s) if chosen.applied else None
+    _walk(request, on, wait=wait, as_json=as_json, home=home)
 
 
 @fleet.command("rollout")
@@ -97,15 +92,10 @@ def rollout(
 ) -> None:
     """Bring every cell's processes to VERSION, in waves; goes back by itself when a cell's errors, p99 or readiness get worse."""
     chosen = fleet_pb2.Selection(version=version, canary=canary, without=without or (), applied=driver is Driver.KUBERNETES)
-    on = OnCluster(kubeconfig, context, chart, helm, wait_s) if driver is Driver.KUBERNETES else None
+    on = OnCluster(kubeconfig, context, chart, helm, wait_s) if chosen.applied else None
     ready_s = ready if on is None or ready is not None else min(READY_S_MAX, wait_s + READY_S_MORE)
     request = fleet_pb2.RollOutRequest(selection=chosen, bake_s=bake, ready_s=ready_s)
-
-    def begin(admin: Admin, away: Sequence[str]) -> Awaitable[fleet_pb2.Rollout]:
-        request.selection.without.extend(away)
-        return admin(admin.fleet.RollOut, request)
-
-    _walk(begin, on, wait=wait, as_json=as_json, home=home)
+    _walk(request, on, wait=wait, as_json=as_json, home=home)
 
 
 @fleet.command("apply")
@@ -154,10 +144,17 @@ def abort(reference: Reference = "", wait: Wait = False, as_json: Json = False, 
     _order(lambda admin: admin(admin.fleet.Abort, _ref(reference)), wait=wait, as_json=as_json, home=home)
 
 
-def _walk(begin: Begin, on: OnCluster | None, *, wait: bool, as_json: bool, home: Home) -> None:
+def _walk(
+    request: fleet_pb2.MigrateRequest | fleet_pb2.RollOutRequest, on: OnCluster | None, *, wait: bool, as_json: bool, home: Home
+) -> None:
     """On a cluster it is this process that applies, so it stays until the end."""
+
+    def begin(admin: Admin, away: Sequence[str] = ()) -> Awaitable[fleet_pb2.Rollout]:
+        request.selection.without.extend(away)
+        return admin(admin.fleet.Migrate if isinstance(request, fleet_pb2.MigrateRequest) else admin.fleet.RollOut, request)
+
     if on is None:
-        _order(lambda admin: begin(admin, ()), wait=wait, as_json=as_json, home=home)
+        _order(begin, wait=wait, as_json=as_json, home=home)
     else:
         _end(ordered_and_applied(begin, on, quiet=as_json, home=home), as_json=as_json, waited=True)
 

@@ -40,6 +40,15 @@ def cluster(api_server: ApiServer, kubelet: Kubelet) -> Cluster:
     return connect(api_server.kubeconfig())
 
 
+@pytest.fixture
+def typing(api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `waggle` finds in its environment: the chart, helm, the cluster, a home of its own."""
+    monkeypatch.setenv("WAGGLE_CELL_CHART", str(SMALL))
+    monkeypatch.setenv("WAGGLE_HELM", tool("helm"))
+    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig()))
+    monkeypatch.setenv("WAGGLE_HOME", str(tmp_path))
+
+
 @dataclass
 class World:
     """A cell of its own for a test, and what it takes to look at it."""

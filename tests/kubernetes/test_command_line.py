@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from control_plane.cli.__main__ import run
 from control_plane.provision.kubernetes.manifests import Ref
 from control_plane.provision.layout import Layout
 from protos.admin.v1 import admin_pb2
@@ -19,8 +17,8 @@ from tests.harness.control import ControlPlane, FakeCell, running_cell, running_
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
 from tests.harness.kubelet import ready, untouched
-from tests.harness.kubernetes import ApiServer, tool
-from tests.kubernetes.conftest import SMALL, World
+from tests.kubernetes.conftest import World
+from tests.kubernetes.verbs import Verbs
 
 pytestmark = pytest.mark.anyio
 
@@ -33,35 +31,12 @@ async def control(control_database: FreshDatabase, tmp_path: Path) -> AsyncItera
         yield running
 
 
-class Waggle:
-    """Verbs of `waggle cell` for one cluster and one home."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    async def __call__(self, *words: str) -> tuple[int, str, str]:
-        """(exit code, stdout, stderr)"""
-        self._capsys.readouterr()
-        code = await asyncio.to_thread(run, ["cell", *words])
-        said = self._capsys.readouterr()
-        return code, said.out, said.err
-
-    async def begin(self, *words: str) -> asyncio.subprocess.Process:
-        """In a process that can be killed."""
-        quiet = asyncio.subprocess.DEVNULL
-        return await asyncio.create_subprocess_exec(sys.executable, "-m", "control_plane.cli", "cell", *words, stdout=quiet, stderr=quiet)
-
-
 @pytest.fixture
-def waggle(api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Waggle:
-    monkeypatch.setenv("WAGGLE_CELL_CHART", str(SMALL))
-    monkeypatch.setenv("WAGGLE_HELM", tool("helm"))
-    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig()))
-    monkeypatch.setenv("WAGGLE_HOME", str(tmp_path))
-    return Waggle(capsys)
+def waggle(typing: None, capsys: pytest.CaptureFixture[str]) -> Verbs:
+    return Verbs("cell", capsys)
 
 
-async def test_a_cell_from_its_plan_to_its_drift(world: World, waggle: Waggle, tmp_path: Path) -> None:
+async def test_a_cell_from_its_plan_to_its_drift(world: World, waggle: Verbs, tmp_path: Path) -> None:
     values = tmp_path / "values.yaml"
     values.write_text("replicas: 2\n")
     code, out, err = await waggle("plan", world.cell, "--values", str(values), "--region", "eu")
@@ -81,7 +56,7 @@ async def test_a_cell_from_its_plan_to_its_drift(world: World, waggle: Waggle, t
     assert (code, out.splitlines()[1:]) == (1, ["~ change Deployment api", "    spec.replicas: 5 -> 2"])
 
 
-async def test_killed_while_it_waits_for_a_store_a_migration_a_process(world: World, waggle: Waggle) -> None:
+async def test_killed_while_it_waits_for_a_store_a_migration_a_process(world: World, waggle: Verbs) -> None:
     def waits_at(kind: str) -> Any:
         return lambda pod: ready(pod) if owner_rank(pod) < ("StatefulSet", "Job", "ReplicaSet").index(kind) else None
 
@@ -103,7 +78,7 @@ def owner_rank(pod: dict[str, Any]) -> int:
     return ("StatefulSet", "Job", "ReplicaSet").index(pod["metadata"]["ownerReferences"][0]["kind"])
 
 
-async def test_a_cell_is_made_with_the_registry_and_not_ended_against_it(world: World, waggle: Waggle, control: ControlPlane) -> None:
+async def test_a_cell_is_made_with_the_registry_and_not_ended_against_it(world: World, waggle: Verbs, control: ControlPlane) -> None:
     on_cluster = ("--driver", "kubernetes", "--json")
     world.kubelet.verdicts[world.namespace] = untouched
     killed = await waggle.begin("create", world.cell, *on_cluster)
@@ -128,7 +103,7 @@ async def test_a_cell_is_made_with_the_registry_and_not_ended_against_it(world: 
 
 
 async def test_a_cell_without_a_name_that_was_killed_is_finished_and_not_made_twice(
-    world: World, waggle: Waggle, control: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    world: World, waggle: Verbs, control: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two at once make two; one that is killed and said again makes one."""
     monkeypatch.setenv("WAGGLE_CELL_NAMESPACE_PREFIX", f"{world.namespace}-")
@@ -160,7 +135,7 @@ def _ready_in(world: World, space: str) -> bool:
     return bool(found and (found.get("status") or {}).get("availableReplicas"))
 
 
-async def test_an_empty_cell_is_ended_on_the_cluster(world: World, waggle: Waggle, control: ControlPlane) -> None:
+async def test_an_empty_cell_is_ended_on_the_cluster(world: World, waggle: Verbs, control: ControlPlane) -> None:
     await world.provisioner().apply(world.spec)
     await control.heartbeat(world.cell, "127.0.0.1:9")
 
@@ -178,7 +153,7 @@ def told(out: str) -> dict[str, Any]:
     return found
 
 
-async def test_refusals_are_one_line(world: World, waggle: Waggle, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refusals_are_one_line(world: World, waggle: Verbs, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, err = await waggle("diff", "nowhere")
     line = "waggle: no cell 'nowhere' was applied to this cluster (namespace waggle-nowhere); waggle cell apply makes one\n"
     assert (code, out, err) == (1, "", line)

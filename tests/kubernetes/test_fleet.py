@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from tests.harness.control import ControlPlane, running_control_plane
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
 from tests.harness.kubelet import Pod, ready, without_image
-from tests.harness.kubernetes import ApiServer, tool
-from tests.kubernetes.conftest import SMALL, World, a_world
+from tests.harness.kubernetes import ApiServer
+from tests.kubernetes.conftest import World, a_world
 from tests.kubernetes.nodes import speaking
+from tests.kubernetes.verbs import Verbs
 
 pytestmark = [pytest.mark.anyio, pytest.mark.lasts(120)]
 HALTED = {
@@ -56,34 +57,23 @@ async def two(world: World) -> list[World]:
     return worlds
 
 
+@dataclass(frozen=True)
 class Waggle:
-    """Verbs of `waggle fleet`."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
+    verbs: Verbs
 
     async def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
         """(exit code, what it printed as JSON, the last line of stderr)"""
-        self._capsys.readouterr()
-        code = await asyncio.to_thread(run, ["fleet", *words, "--json"])
-        said = self._capsys.readouterr()
-        shown = json.loads(said.out[said.out.index("{\n") :]) if "{\n" in said.out else {}
-        return code, shown, (said.err.strip().splitlines() or [""])[-1]
+        code, out, err = await self.verbs(*words, "--json")
+        return code, json.loads(out[out.index("{\n") :]) if "{\n" in out else {}, (err.strip().splitlines() or [""])[-1]
 
     async def begin(self, *words: str) -> asyncio.subprocess.Process:
-        """In a process that can be killed."""
-        quiet = asyncio.subprocess.DEVNULL
-        return await asyncio.create_subprocess_exec(sys.executable, "-m", "control_plane.cli", "fleet", *words, stdout=quiet, stderr=quiet)
+        return await self.verbs.begin(*words)
 
 
 @pytest.fixture
-def waggle(api_server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Waggle:
-    monkeypatch.setenv("WAGGLE_CELL_CHART", str(SMALL))
-    monkeypatch.setenv("WAGGLE_HELM", tool("helm"))
-    monkeypatch.setenv("KUBECONFIG", str(api_server.kubeconfig()))
-    monkeypatch.setenv("WAGGLE_HOME", str(tmp_path))
+def waggle(typing: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Waggle:
     monkeypatch.setenv("WAGGLE_CELL_DRIVER", "kubernetes")
-    return Waggle(capsys)
+    return Waggle(Verbs("fleet", capsys))
 
 
 def image(world: World) -> str:
