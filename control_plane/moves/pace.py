@@ -25,6 +25,8 @@ QUIET = 30
 """Samples without moves that say what is usual here."""
 REQUESTS_LEAST = 20
 """In a sample: fewer have no p99 to speak of, and hardly anybody to disturb."""
+DESERTED_LEAST = 2
+"""Samples in a row with so few: nobody is there to be disturbed, so there is no reason to begin with one move."""
 P99_RATIO_MAX = 1.25
 P99_MORE_MS_MAX = 10.0
 ERRORS_LEAST = 5
@@ -57,6 +59,17 @@ class Pace:
     complaint: Complaint | None = None
     resting: int = 0
     """Samples since the last with a move in it, up to REST_SAMPLES_MAX."""
+    deserted: int = 0
+    """Samples in a row in which hardly anybody was there, up to DESERTED_LEAST."""
+
+    @property
+    def is_deserted(self) -> bool:
+        return self.deserted >= DESERTED_LEAST
+
+    def within(self, allowed_max: float) -> "Pace":
+        """As it holds now. Where nobody is, all that may be; what was learnt with people there is kept for when they come back."""
+        free = self.is_deserted and self.complaint is None
+        return replace(self, allowed=allowed_max if free else min(self.allowed, allowed_max))
 
     @property
     def usual_ms(self) -> float | None:
@@ -93,14 +106,20 @@ class Seen:
     @property
     def sample_ms(self) -> float:
         """0 where hardly anybody was there."""
-        return self.signs.p99_ms if self.signs is not None and self.signs.requests >= REQUESTS_LEAST else 0.0
+        return self.signs.p99_ms if self.signs is not None and not self.is_deserted else 0.0
+
+    @property
+    def is_deserted(self) -> bool:
+        return self.signs is not None and self.signs.requests < REQUESTS_LEAST
 
 
 def judge(pace: Pace, seen: Seen, allowed_max: float = ALLOWED_MAX) -> Pace:
     """The pace after one more interval. A cell that says nothing keeps its pace: that is no sign of health, nor of suffering."""
     if seen.signs is None:
         return pace
-    before = pace.recent_ms if bool(pace.resting) is not bool(seen.running) else ()
+    people_came = pace.is_deserted and not seen.is_deserted
+    pace = replace(pace, deserted=min(pace.deserted + 1, DESERTED_LEAST) if seen.is_deserted else 0)
+    before = pace.recent_ms if bool(pace.resting) is not bool(seen.running) and not people_came else ()
     looked = replace(pace, recent_ms=_longer(before, seen.sample_ms, RECENT))
     if not seen.running or pace.allowed <= ALLOWED_LEAST:
         looked = replace(looked, quiet_ms=_learnt(pace, seen))
@@ -160,6 +179,8 @@ def _faster(pace: Pace, seen: Seen, allowed_max: float) -> Pace:
     """Up a step where the pace is what holds moves back, after enough good samples; not past the first where nobody knows what is usual."""
     if len(pace.recent_ms) < RECENT_LEAST:
         return replace(pace, resting=0)
+    if pace.is_deserted:  # nothing is learnt of what people bear
+        return replace(pace, complaint=None, resting=0)
     most = allowed_max if pace.usual_ms is not None or not any(pace.recent_ms) else min(ALLOWED_FIRST, allowed_max)
     step = STEP_UP_SLOW if pace.allowed < 1.0 else STEP_UP if seen.running >= pace.at_once else 0.0
     return replace(pace, allowed=max(ALLOWED_LEAST, min(round(pace.allowed + step, 2), most)), complaint=None, resting=0)

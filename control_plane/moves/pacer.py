@@ -74,7 +74,7 @@ class Pacer:
     async def _judge(self, cell: Cell, stored: StoredPace) -> None:
         before = pace_of(stored.state)
         now = judge(before, Seen(cell.name, cell.vital_signs, stored.ran_lately, self.wal_budget_bytes), self.allowed_max)
-        ALLOWED.labels(cell.name).set(now.allowed)
+        ALLOWED.labels(cell.name).set(self._bounded(now).allowed)
         if now == before or not await self.registry.paces.store(stored, asdict(now)):
             return
         self._known[cell.name] = replace(stored, version=stored.version + 1, state=asdict(now), age_s=0.0)
@@ -100,7 +100,7 @@ class Pacer:
         """A limit that was lowered holds at once."""
         if not self.looks:
             return Pace(self.allowed_max)
-        return replace(pace, allowed=min(pace.allowed, self.allowed_max))
+        return pace.within(self.allowed_max)
 
     def speed(self, move: Move) -> float:
         """Share of full speed for its copy, as of a second ago: of its two cells the one that bears less decides."""
@@ -156,4 +156,5 @@ def pace_of(state: Mapping[str, Any]) -> Pace:
         lag_bytes=int(state.get("lag_bytes", 0)),
         complaint=Complaint(told["why"], told["slows"]) if told else None,
         resting=int(state.get("resting", 0)),
+        deserted=int(state.get("deserted", 0)),
     )

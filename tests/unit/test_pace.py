@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control_plane.moves.pace import ALLOWED_FIRST, ALLOWED_LEAST, ALLOWED_MAX, QUIET, REST_SAMPLES_MAX, Pace, Seen, judge
+from control_plane.moves.pace import ALLOWED_FIRST, ALLOWED_LEAST, ALLOWED_MAX, DESERTED_LEAST, QUIET, REST_SAMPLES_MAX, Pace, Seen, judge
 from control_plane.registry import VitalSigns
 
 BUDGET = 2 * 2**30
@@ -77,7 +77,21 @@ def test_one_slow_interval_and_one_within_the_bar_are_no_complaint() -> None:
 
 
 def test_a_cell_that_nobody_uses_bears_all_that_is_allowed() -> None:
-    assert after(Pace(), [seen(p99_ms=9000, running=8, requests=3)] * 20).allowed == ALLOWED_MAX
+    deserted = after(Pace(), [seen(p99_ms=9000, requests=3)] * DESERTED_LEAST).within(ALLOWED_MAX)
+    assert (deserted.allowed, deserted.may_start(int(ALLOWED_MAX) - 1), deserted.speed(4)) == (ALLOWED_MAX, True, 1.0)
+
+
+def test_people_who_come_back_find_what_was_learnt_with_them_there() -> None:
+    for learnt in (0.3, 1.0, 3.0):
+        left = after(replace(KNOWN, allowed=learnt), [seen(running=4, requests=3)] * 20)
+        assert (left.within(ALLOWED_MAX).allowed, left.allowed) == (ALLOWED_MAX, learnt)
+        back = judge(left, seen(running=4)).within(ALLOWED_MAX)
+        assert (back.allowed, back.speed(4), back.may_start(4)) == (learnt, learnt / 4, False)
+
+
+def test_a_deserted_cell_whose_disk_fills_begins_nothing_more() -> None:
+    full = seen(running=4, requests=0, wal_retained_bytes=BUDGET)
+    assert not after(Pace(), [full] * 5).within(ALLOWED_MAX).may_start(0)
 
 
 def test_lag_and_kept_wal_hold_new_moves_back_and_never_slow_a_copy() -> None:
