@@ -49,13 +49,13 @@ class Tenant(Protocol):
         Raises what the change raises (nothing is stored then), or NotExecuted.
         """
 
-    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> None:
+    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> bool:
         """Say something to the sessions in any of `groups` but those in any of `without`, now and never again: it is not
         kept, may be lost, and is the first thing dropped where a link or a socket is slow; there the last of a `key`
-        stands for all. Returns at once.
+        stands for all. Returns at once. False: nobody was told, for what has a `key` is not said while Redis is away.
         """
 
-    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> None:
+    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> bool:
         """As `tell`, to each session its own text: `text` with the pieces of those groups that it is in, in place of its first
         `[]`, as a JSON array.
         """

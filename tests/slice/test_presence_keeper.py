@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from cells.chat.domain.presence import keeper as keeper_module
 from cells.chat.domain.presence.events import batch_group_of, group_of
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.presence import AUTO_AWAY_S, FRESH_S
+from cells.chat.domain.presence.sharing import Command
 from cells.chat.slack.calling import with_called
 from cells.runtime.bus import Bus, Ephemeral, Ephemerals, Shared
 from cells.runtime.log import LoggedTenant
@@ -270,6 +271,47 @@ async def test_a_change_while_redis_hangs_is_told_when_it_goes_on(cell: Cell, mo
             words.append(shown)
             await cell.one.presences.beat()
             assert cell.one.words_of(ann) == words
+
+
+class Late:
+    """Asks Redis, which does it; what comes after its answer to a swap is up to the test."""
+
+    def __init__(self, shared: Shared, then: Callable[[], Awaitable[None]]) -> None:
+        self._shared, self._then = shared, then
+
+    async def ask(self, commands: Sequence[Command]) -> list[Any] | None:
+        answers = await self._shared.ask(commands)
+        if commands[0][0] == "EVAL":
+            await self._then()
+        return answers
+
+
+@pytest.mark.parametrize("lost", ["the bus", "the time"])
+async def test_a_word_swapped_and_not_said_is_said_at_the_next_look(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Between Redis' answer and the telling its connection went, or the look's time was up."""
+    ann, one = cell.acme.owner.user_id, cell.one
+    monkeypatch.setattr(keeper_module, "LOOK_S_MAX", 0.5)
+    session = one.arrive(ann)
+    one.arrive("UFOLLOWER", ann)
+    await cell.settle()
+    assert one.words_of(ann) == ["active"]
+
+    async def interrupt() -> None:
+        if lost == "the time":
+            await asyncio.Event().wait()
+        one.bus._connected.clear()
+
+    monkeypatch.setattr(one.presences, "_shared", Late(one.shared, interrupt))
+    one.leave(session)
+    await one.presences.tell()
+    assert one.words_of(ann) == ["active"]
+    one.bus._connected.set()
+    monkeypatch.setattr(one.presences, "_shared", one.shared)
+    await one.presences.tell()
+    await one.presences.tell()
+    assert one.words_of(ann) == ["active", "away"], "and only once"
 
 
 async def test_everyone_here_are_those_who_are_active_as_it_is_said(cell: Cell) -> None:

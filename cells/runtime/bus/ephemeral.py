@@ -43,16 +43,20 @@ class Ephemerals:
         """One listener a process: its gateway. Called on the loop; must not block or raise."""
         self._listener = listener
 
-    def tell(self, said: Ephemeral) -> None:
-        """What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process."""
+    def tell(self, said: Ephemeral) -> bool:
+        """What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process.
+
+        False: nobody was told.
+        """
         if len(said.text) + sum(len(piece) for _, piece in said.pieces) > TEXT_CHARACTERS_MAX:
             raise ValueError(f"{len(said.text)} characters are more than an ephemeral may have ({TEXT_CHARACTERS_MAX})")
         if said.key and self._bus is not None and not self._bus.connected:
-            return
+            return False
         if self._listener is not None:
             self._listener(said)
         if self._bus is not None:
             self._bus.offer(TOPIC, msgspec.msgpack.encode(said))
+        return True
 
     def _hear(self, body: bytes) -> None:
         try:

@@ -51,11 +51,11 @@ class LoggedTenant:
         self.progress.committed = True
         return answer
 
-    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> None:
-        self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key))
+    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> bool:
+        return self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key))
 
-    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> None:
-        self.ephemerals.tell(Ephemeral(self.scope.workspace_id, tuple(pieces), text, (), key, tuple(pieces.items())))
+    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> bool:
+        return self.ephemerals.tell(Ephemeral(self.scope.workspace_id, tuple(pieces), text, (), key, tuple(pieces.items())))
 
 
 @dataclass(frozen=True, slots=True)

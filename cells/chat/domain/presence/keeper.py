@@ -131,6 +131,10 @@ class Presences:
         room.mark(user_id)
         self._news.set()
 
+    def _mark_all(self, room: Room, user_ids: Iterable[str]) -> None:
+        for user_id in user_ids:
+            self._mark(room, user_id)
+
     def _off(self, workspace_id: WorkspaceId) -> bool:
         """Then marks wait, nobody is told anything and everyone is shown away; who is here goes on being counted."""
         return self._flags.off(Flag.PRESENCE, workspace_id)
@@ -261,13 +265,16 @@ class Presences:
         try:
             async with asyncio.timeout(LOOK_S_MAX):
                 answered = await self._look_now(room, users)
-        except (NotExecuted, TimeoutError) as error:
+        except NotExecuted as error:
             _log.info("presence not told", workspace=room.tenant.scope.workspace_id, error=str(error))
+        except TimeoutError:
+            _log.info("presence not told", workspace=room.tenant.scope.workspace_id, error=f"not looked at in {LOOK_S_MAX:g} s")
+            self._mark_all(room, users)
         else:
             if answered:
                 room.tidy(users)
                 return
-            room.dirty.update(users)
+            self._mark_all(room, users)
             self._lose()
 
     async def _look_now(self, room: Room, users: Sequence[str]) -> bool:
@@ -293,34 +300,43 @@ class Presences:
     async def _tell_changes(self, room: Room, words: Mapping[str, str], at_us: int) -> bool:
         workspace_id, attempt = room.tenant.scope.workspace_id, f"{self._process}-{secrets.token_hex(4)}"
         commands = [telling(workspace_id, user_id, word, at_us, attempt) for user_id, word in words.items()]
-        answers = await self._shared.ask(commands) if commands else []
+        try:
+            answers = await self._shared.ask(commands) if commands else []
+        except asyncio.CancelledError:  # the time for this look is up
+            room.doubt(words, attempt)
+            raise
         if answers is None:
-            for user_id in words:
-                room.doubt(user_id, attempt)
+            room.doubt(words, attempt)
             return False
-        self._say(room, [news for news, before in zip(words.items(), answers, strict=True) if self._is_news(room, *news, before, at_us)])
+        news = dict(news for news, before in zip(words.items(), answers, strict=True) if self._is_news(room, *news, before, at_us))
+        if not self._say(room, news):
+            room.doubt(news, attempt)
+            return False
+        room.believe(news)
         return True
 
     def _is_news(self, room: Room, user_id: str, word: str, before: object, at_us: int) -> bool:
-        """Whether this look is the one that has to tell: its swap changed the word, or an earlier swap of ours did unheard."""
+        """Whether this look is the one that has to tell: its swap changed the word, or an earlier swap of ours did and nobody was told."""
         try:
             told = told_in(before, at_us)
         except Overtaken:
             self._mark(room, user_id)  # who looked later may not have seen what the user just set
             return False
-        doubts = room.doubtful.pop(user_id, ())
         known, room.said[user_id] = room.said.get(user_id, Availability.AWAY.value), word
-        if told is None:
-            return word != known
-        return word != told.word or told.attempt in doubts
+        is_news = word != known if told is None else word != told.word or told.attempt in room.doubtful.get(user_id, ())
+        if not is_news:
+            room.believe([user_id])
+        return is_news
 
-    def _say(self, room: Room, news: Sequence[tuple[str, str]]) -> None:
-        """To each follower: a frame a user, or one for all of a word to sessions that take them together."""
-        for user_id, word in news:
-            room.tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id))
-        for shown in {word for _, word in news}:
-            pieces = {batch_group_of(user_id): f'"{user_id}"' for user_id, word in news if word == shown}
-            room.tenant.tell_each(pieces, presence_batch(shown), key=f"presences {sorted(pieces)}")
+    def _say(self, room: Room, news: Mapping[str, str]) -> bool:
+        """To each follower: a frame a user, or one for all of a word to sessions that take them together. False: to nobody."""
+        tenant, said = room.tenant, True
+        for user_id, word in news.items():
+            said &= tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id))
+        for shown in set(news.values()):
+            pieces = {batch_group_of(user_id): f'"{user_id}"' for user_id, word in news.items() if word == shown}
+            said &= tenant.tell_each(pieces, presence_batch(shown), key=f"presences {sorted(pieces)}")
+        return said
 
 
 def _users_of(session: Admitted) -> list[str]:

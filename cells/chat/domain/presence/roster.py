@@ -33,7 +33,7 @@ class Room:
     said: dict[str, str] = field(default_factory=dict)
     """What was last told of those who are here or followed; counts where Redis forgot."""
     doubtful: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Attempts at whose word Redis did not answer, and which it may have taken all the same: then nobody has told."""
+    """Attempts whose word Redis has taken, or may have, and that nobody has told."""
 
     def person(self, user_id: str) -> Person:
         return self.people.setdefault(user_id, Person())
@@ -42,8 +42,14 @@ class Room:
         if len(self.dirty) < DIRTY_MAX:
             self.dirty.add(user_id)
 
-    def doubt(self, user_id: str, attempt: str) -> None:
-        self.doubtful[user_id] = (*self.doubtful.get(user_id, ()), attempt)[-ATTEMPTS_MAX:]
+    def doubt(self, user_ids: Iterable[str], attempt: str) -> None:
+        for user_id in user_ids:
+            self.doubtful[user_id] = (*self.doubtful.get(user_id, ()), attempt)[-ATTEMPTS_MAX:]
+
+    def believe(self, user_ids: Iterable[str]) -> None:
+        """What Redis holds of them was told."""
+        for user_id in user_ids:
+            self.doubtful.pop(user_id, None)
 
     def follow(self, joined: Iterable[str], left: Iterable[str]) -> None:
         self.followed.update(joined)
