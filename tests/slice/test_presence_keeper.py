@@ -287,9 +287,7 @@ class Late:
 
 
 @pytest.mark.parametrize("lost", ["the bus", "the time"])
-async def test_a_word_swapped_and_not_said_is_said_at_the_next_look(
-    cell: Cell, monkeypatch: pytest.MonkeyPatch, lost: str
-) -> None:
+async def test_a_word_swapped_and_not_said_is_said_at_the_next_look(cell: Cell, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
     """Between Redis' answer and the telling its connection went, or the look's time was up."""
     ann, one = cell.acme.owner.user_id, cell.one
     monkeypatch.setattr(keeper_module, "LOOK_S_MAX", 0.5)
