@@ -20,6 +20,7 @@ from control_plane.provision.cluster_settings import ClusterSettings
 from control_plane.provision.postgres import APP_ROLE, Postgres
 from control_plane.provision.processes import free_port
 from control_plane.provision.valkey import Valkey
+from tests.harness.scratch import scratch
 
 MIGRATION_TIMEOUT_S = 60.0
 _numbers = count(1)
@@ -41,10 +42,13 @@ class FreshDatabase:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """One server for the session; survives kill -9, not a power cut (fsync off)."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"), free_port(), settings=ClusterSettings(durable=False))
-    in_own_loop(server.start())
-    yield server
-    in_own_loop(server.stop())
+    with scratch("postgres", tmp_path_factory.mktemp("postgres")) as home:
+        server = Postgres(home, free_port(), settings=ClusterSettings(durable=False))
+        in_own_loop(server.start())
+        try:
+            yield server
+        finally:
+            in_own_loop(server.stop())
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +131,7 @@ def migrate(plane: str, owner_url: str, app_password: str) -> None:
 
 def copy_of(server: Postgres, template: str) -> FreshDatabase:
     name = f"test_{next(_numbers)}"
-    in_own_loop(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    in_own_loop(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
     return FreshDatabase(name=name, owner_url=server.url(name), app_url=server.url(name, APP_ROLE))
 
 
