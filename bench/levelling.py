@@ -1,6 +1,7 @@
 """What knowing the load of every workspace costs, and what a plan over all of them takes, from the registry's own rows."""
 
 import asyncio
+import os
 import resource
 import time
 
@@ -19,7 +20,8 @@ from control_plane.rebalance.policy import Capacities, Policy
 from control_plane.registry import LoadReport, Registry, open_registry
 from tests.chaos.move_census import Databases
 
-WORKSPACES, CELLS, IN_A_CELL = 300_000, 30, 10_000
+WORKSPACES, IN_A_CELL = int(os.environ.get("WAGGLE_BENCH_LEVELLING_WORKSPACES", "300000")), 10_000
+CELLS = WORKSPACES // IN_A_CELL
 PAGE, PAGES = 1_000, 60
 PLAN_S_MAX = 10.0
 ROUND_MS_MAX = 30_000 * 0.001
