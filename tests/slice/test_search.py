@@ -249,7 +249,7 @@ async def test_words_are_looked_up_by_index_for_one_workspace_alone(cell_databas
         await execute(cell_database.owner_url, words, acme.scope.workspace_id)
         await execute(cell_database.owner_url, "ANALYZE")
         channels = [f"C{n}" for n in range(50)]
-        words_found = "search_messages_found($1::text::tsquery, 0, 99999, $2, NULL, NULL, $1::text::tsquery, 1, 10001, 0, 20)"
+        words_found = "search_messages_matching(ARRAY[$1::text::tsquery], 0, 99999, $2, NULL, NULL, $1::text::tsquery, 1, 10001, 0, 20)"
         newest = "search_messages_newest($1::text::tsquery, 0, 99999, $2, NULL, NULL, NULL, 1, 20)"
         asked = {words_found: ("w77", 8, "search_messages_words"), newest: ("often", 20, "search_messages_time")}
         connection = await asyncpg.connect(cell_database.owner_url)
@@ -300,13 +300,14 @@ async def test_the_doors_of_search_show_one_workspace(cell_database: FreshDataba
             await say(workspace.owner, workspace.general, "shibboleth")
             await index(workspace)
         async with acme.tenant.database.reading(acme.scope) as connection:
-            for workspace, count in ((acme, 1), (globex, 0)):
-                rows = await connection.exec_driver_sql(
-                    "SELECT channel_id FROM search_messages_found('shibboleth', 0, 1::bigint << 61, $1, NULL, NULL, NULL, 1, 10, 0, 10)"
-                    " WHERE channel_id IS NOT NULL",
-                    ([workspace.general],),
-                )
-                assert len(rows.all()) == count
+            for door in ("search_messages_found('shibboleth'", "search_messages_matching(ARRAY['shibboleth'::tsquery, 'else']"):
+                for workspace, count in ((acme, 1), (globex, 0)):
+                    rows = await connection.exec_driver_sql(
+                        f"SELECT channel_id FROM {door}, 0, 1::bigint << 61, $1, NULL, NULL, NULL, 1, 10, 0, 10)"
+                        " WHERE channel_id IS NOT NULL",
+                        ([workspace.general],),
+                    )
+                    assert len(rows.all()) == count
             words = await connection.exec_driver_sql("SELECT word FROM search_words_with('%shibboleth%', 10)")
             assert len(words.all()) == 1
         async with acme.tenant.database.upkeep() as connection:

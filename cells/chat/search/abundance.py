@@ -15,8 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cells.chat.search.hits import TOTAL_MAX
 from cells.runtime.tenancy import Prepared
 
-EXPECTED_TIMES = 2
-"""So many times what is counted must the planner expect before anything is sampled."""
 SAMPLED = 2_000
 """Rows."""
 DEVIATIONS = 7
@@ -32,12 +30,15 @@ class Abundance:
     """Of the table, all workspaces together."""
 
     async def is_sure(self, values: dict[str, Any]) -> bool:
-        """There are more than TOTAL_MAX. False says nothing."""
-        if self.rows < EXPECTED_TIMES * TOTAL_MAX or await self._expected(values) < EXPECTED_TIMES * TOTAL_MAX:
+        """There are more than TOTAL_MAX. False says nothing. Nothing is sampled where the sample would convince nobody if the planner
+        were right.
+        """
+        share = min(1.0, SAMPLED / max(1.0, self.rows))
+        needed = needed_of_sample(TOTAL_MAX * share)
+        if self.rows * share <= needed or await self._expected(values) * share <= needed:
             return False
-        share = min(1.0, SAMPLED / self.rows)
         [found] = await _SAMPLE.fetch(self.connection, {**values, "percent": 100 * share})
-        return bool(found["hits"] > needed_of_sample(TOTAL_MAX * share))
+        return bool(found["hits"] > needed)
 
     async def _expected(self, values: dict[str, Any]) -> int:
         lines = await _EXPECTED.fetch(self.connection, values)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cells.chat.search.abundance import Abundance
 from cells.chat.search.hits import RANKED_MAX, TOTAL_MAX, Batch, Document, Found, Hit, Order, Question
 from cells.chat.search.query import Match, Needle
-from cells.chat.search.tsquery import literal, query_of, ranking_of, vector_of, workspace_mark
+from cells.chat.search.tsquery import literal, queries_of, query_of, ranking_of, vector_of, workspace_mark
 from cells.runtime.tenancy import Prepared, TenantScope
 
 WITHIN_WORDS_MAX = 32
@@ -92,11 +92,13 @@ class PostgresEngine:
         """None where nothing can be found."""
         needle = question.needle
         within = await self._within(needle)
-        asked = query_of(needle, self._workspace, within, dominant=size.share >= DOMINANT_SHARE)
+        dominant = size.share >= DOMINANT_SHARE
+        asked = query_of(needle, self._workspace, within, dominant=dominant)
         if asked is None:
             return None
+        each = queries_of(needle, self._workspace, within, dominant=dominant)
         ranked = ranking_of(needle) if question.order is Order.SCORE else None
-        return {"asked": asked, "ranked": ranked, "since": needle.since_us, "until": needle.until_us}
+        return {"asked": asked, "each": each, "ranked": ranked, "since": needle.since_us, "until": needle.until_us}
 
     async def _size(self) -> "_Size":
         [row] = await _SIZE.fetch(self._connection, {"w": self._workspace})
@@ -150,12 +152,13 @@ def _hits(rows: Sequence[Any]) -> tuple[Hit, ...]:
 
 
 _ASKED = "CAST(CAST(:asked AS text) AS tsquery)"
+_EACH = "CAST(CAST(:each AS text[]) AS tsquery[])"
 _RANKED = "CAST(CAST(:ranked AS text) AS tsquery)"
 _WINDOW = "CAST(:since AS bigint), CAST(:until AS bigint)"
 _SIGHT = "CAST(:seen AS text[]), CAST(:channels AS text[]), CAST(:threads AS text[])"
 _FOUND = Prepared(
     text(
-        f"SELECT total, channel_id, ts_us, score FROM search_messages_found({_ASKED}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
+        f"SELECT total, channel_id, ts_us, score FROM search_messages_matching({_EACH}, {_WINDOW}, {_SIGHT}, {_RANKED},"  # noqa: S608 - of ours
         " CAST(:direction AS int), CAST(:most AS int), CAST(:first AS int), CAST(:size AS int))"
     )
 )

@@ -55,6 +55,18 @@ def query_of(needle: Needle, workspace_id: str, within: Mapping[str, Sequence[st
     return " & ".join(conditions)
 
 
+def queries_of(needle: Needle, workspace_id: str, within: Mapping[str, Sequence[str]], *, dominant: bool = False) -> list[str]:
+    """The same as `query_of`, as questions of which a hit answers any: one for each word that a part stands for.
+
+    Empty where nothing can be found.
+    """
+    parts = [sought for sought in needle.sought if sought.match is Match.WITHIN]
+    alone = len(parts) == 1 and not parts[0].negated
+    each = [{parts[0].terms[0]: [word]} for word in within.get(parts[0].terms[0], ())] if alone else [within]
+    asked = [query_of(needle, workspace_id, words, dominant=dominant) for words in each]
+    return [query for query in asked if query is not None]
+
+
 def ranking_of(needle: Needle) -> str | None:
     """What hits are ranked by; None where they all weigh the same."""
     return " & ".join(f"({_spelt(sought, {})})" for sought in needle.weighed) or None
