@@ -7,6 +7,7 @@ import pytest
 
 from control_plane.provision.processes import free_port
 from tests.harness.platform import Platform
+from tests.harness.prepared import prepare_home
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """Control plane, router and two cells, for the tests of one module."""
     running: Path = tmp_path_factory.mktemp("platform")
     platform = Platform(running / "home", free_port())
+    prepare_home(platform.home, tmp_path_factory)
     platform.up()
     try:
         yield platform
