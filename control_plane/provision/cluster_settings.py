@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass
 
+import psutil
+
+BUFFERS_MB = (128, 512)
+BUFFERS_SHARE = 32
+"""Of the machine's memory a server may keep one part in so many, within BUFFERS_MB: several cells fit on one laptop."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
@@ -9,7 +15,8 @@ class ClusterSettings:
     """False only for tests: survives a killed process, not a power cut."""
     follows_moves: bool = True
     """False: no subscription is followed."""
-    shared_buffers_mb: int = 128
+    shared_buffers_mb: int | None = None
+    """None: by the machine's memory; the least for tests."""
     connections_max: int = 200
 
     def text(self) -> str:
@@ -25,7 +32,7 @@ class ClusterSettings:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "max_connections": str(self.connections_max),
-            "shared_buffers": f"{self.shared_buffers_mb}MB",
+            "shared_buffers": f"{self.shared_buffers_mb or self._buffers_mb()}MB",
             "password_encryption": "scram-sha-256",
             **REPLICATION,
             **({} if self.follows_moves else {"max_logical_replication_workers": "0"}),
@@ -33,6 +40,14 @@ class ClusterSettings:
             **REST,
             **({} if self.durable else FORGETFUL),
         }
+
+    def _buffers_mb(self) -> int:
+        return buffers_mb(psutil.virtual_memory().total) if self.durable else BUFFERS_MB[0]
+
+
+def buffers_mb(memory_bytes: int) -> int:
+    """What a search reads should be found here: fetched from the system's cache it takes half as much CPU again."""
+    return min(max(memory_bytes // 1_048_576 // BUFFERS_SHARE, BUFFERS_MB[0]), BUFFERS_MB[1])
 
 
 # A move copies a workspace by logical replication, several at once; a slot that nobody reads may hold this much and no more.
@@ -51,10 +66,12 @@ VACUUM = {
     "autovacuum_analyze_scale_factor": "0.05",
     "autovacuum_vacuum_cost_limit": "2000",
 }
+# What is read lies in the system's cache mostly: to hand each page to a worker takes more CPU than to fetch it, and waits for a turn.
 REST = {
     "synchronous_commit": "on",
     "max_wal_size": "2GB",
     "jit": "off",
+    "io_method": "sync",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",

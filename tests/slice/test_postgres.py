@@ -16,7 +16,7 @@ import pytest
 from control_plane.provision import binaries
 from control_plane.provision.accounts import database_account, reachable
 from control_plane.provision.binaries import TREES, postgres_bin
-from control_plane.provision.cluster_settings import ClusterSettings
+from control_plane.provision.cluster_settings import ClusterSettings, buffers_mb
 from control_plane.provision.errors import PortTaken, ProvisionError, StartFailed
 from control_plane.provision.postgres import Postgres
 from control_plane.provision.processes import free_port, working_in
@@ -61,6 +61,10 @@ async def ask(server: Postgres, statement: str) -> object:
 
 def modes_above(path: Path) -> dict[Path, tuple[int, int, int]]:
     return {parent: (stat.S_IMODE(s.st_mode), s.st_uid, s.st_gid) for parent in path.parents if (s := parent.stat())}
+
+
+def test_buffers_grow_with_the_machine_within_bounds() -> None:
+    assert [buffers_mb(gb << 30) for gb in (1, 4, 8, 16, 24, 512)] == [128, 128, 256, 512, 512, 512]
 
 
 async def test_listens_with_a_password_on_the_loopback_only(server: Postgres) -> None:
