@@ -1,7 +1,7 @@
 """waggle fleet status|migrate|rollout|apply|show|watch|pause|resume|abort, and waggle fleet builds"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Annotated
 
 import typer
@@ -25,6 +25,8 @@ READY_S_MAX = 3_600.0
 READY_S_MORE = 60.0
 """On a cluster whoever applies waits for the pods and says what is wrong with them; the control plane waits for what they say after."""
 RESTING = frozenset({"done", "rolled_back", "aborted", "halted", "paused"})
+BAD_ENDS = frozenset({"rolled_back", "aborted", "halted"})
+"""For whoever wanted a version everywhere."""
 
 fleet = typer.Typer(no_args_is_help=True, help="All cells: their versions and tables, and what goes through them in waves.")
 fleet.add_typer(builds, name="builds")
@@ -111,7 +113,7 @@ def apply(
 ) -> None:
     """On a cluster: go on with what is under way, from where whoever applied it was interrupted."""
     on = OnCluster(kubeconfig, context, chart, helm, wait_s)
-    _end(gone_on_with(reference, on, quiet=as_json, home=home), as_json=as_json, waited=True)
+    _end(gone_on_with(reference, on, quiet=as_json, home=home), as_json=as_json)
 
 
 @fleet.command("show")
@@ -141,7 +143,8 @@ def resume(reference: Reference = "", wait: Wait = False, as_json: Json = False,
 @fleet.command("abort")
 def abort(reference: Reference = "", wait: Wait = False, as_json: Json = False, home: Home = None) -> None:
     """Take a rollout back from every cell it reached. A migration is left where it is: the code that runs works with it."""
-    _order(lambda admin: admin(admin.fleet.Abort, _ref(reference)), wait=wait, as_json=as_json, home=home)
+    bad = BAD_ENDS - {"aborted"}
+    _order(lambda admin: admin(admin.fleet.Abort, _ref(reference)), wait=wait, as_json=as_json, home=home, bad=bad)
 
 
 def _walk(
@@ -156,24 +159,26 @@ def _walk(
     if on is None:
         _order(begin, wait=wait, as_json=as_json, home=home)
     else:
-        _end(ordered_and_applied(begin, on, quiet=as_json, home=home), as_json=as_json, waited=True)
+        _end(ordered_and_applied(begin, on, quiet=as_json, home=home), as_json=as_json)
 
 
-def _order(begin: Callable[[Admin], Awaitable[fleet_pb2.Rollout]], *, wait: bool, as_json: bool, home: Home) -> None:
+def _order(
+    begin: Callable[[Admin], Awaitable[fleet_pb2.Rollout]], *, wait: bool, as_json: bool, home: Home, bad: Collection[str] = BAD_ENDS
+) -> None:
     async def work(admin: Admin) -> fleet_pb2.Rollout:
         found = await begin(admin)
         return await _follow(admin, found, quiet=as_json) if wait else found
 
-    _end(ask(home_of(home), work), as_json=as_json, waited=wait)
+    _end(ask(home_of(home), work), as_json=as_json, bad=bad if wait else ())
 
 
-def _end(found: fleet_pb2.Rollout, *, as_json: bool, waited: bool) -> None:
+def _end(found: fleet_pb2.Rollout, *, as_json: bool, bad: Collection[str] = BAD_ENDS) -> None:
     """Who waited hears of a bad end by the exit code too."""
     if as_json:
         show_json(rollout_json(found))
     else:
         show_rollout(found)
-    if waited and found.state in ("halted", "rolled_back"):
+    if found.state in bad:
         raise CliError(f"{found.rollout_id} is {found.state}: {found.problem}")
 
 

@@ -136,6 +136,23 @@ def _unless_3(pod: Pod) -> dict[str, Any]:
     return without_image(pod) if _tag(pod) == "3" else ready(pod)
 
 
+async def test_an_abort_takes_back_a_version_that_is_on_its_way(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
+    canary, other = two
+    async with speaking(two, control):
+        assert (await waggle("migrate", "2"))[0] == 0
+        canary.kubelet.verdicts[canary.namespace] = lambda pod: None if _tag(pod) == "2" else ready(pod)
+        applier = await waggle.begin("rollout", "2", "--canary", canary.cell)
+        await eventually(lambda: image(canary) == "waggle:2", within_s=60)
+        code, begun, _ = await waggle("abort")
+        assert (code, begun["state"], begun["problem"]) == (0, "rolling_back", "aborted on demand")
+        async with asyncio.timeout(60):
+            assert await applier.wait() == 1, "a pipeline hears that its version is nowhere"
+        _, ended, _ = await waggle("show")
+    assert {one["cell"]: one["stage"] for one in ended["cells"]} == {canary.cell: "undone", other.cell: "waiting"}
+    assert (ended["state"], [image(one) for one in two]) == ("aborted", ["waggle:1"] * 2)
+    assert (await canary.provisioner().diff(canary.cell)).acts == ()
+
+
 async def test_a_migration_that_fails_halts_with_its_last_words(two: list[World], control: ControlPlane, waggle: Waggle) -> None:
     canary, other = two
     canary.kubelet.verdicts[canary.namespace] = lambda pod: _failed(pod) if _is_migration(pod) else ready(pod)
