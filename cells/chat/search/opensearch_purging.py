@@ -1,10 +1,13 @@
 """A workspace that has left the cell leaves OpenSearch too, whatever index of the cell it was in."""
 
-from opensearchpy import AsyncOpenSearch
+from typing import TYPE_CHECKING
 
 from cells.chat.search.opensearch import Cluster
 from cells.chat.search.opensearch_index import POOLS, Names
 from chassis.identity import WorkspaceId
+
+if TYPE_CHECKING:
+    from opensearchpy import AsyncOpenSearch
 
 PART_DOCUMENTS_MAX = 5_000
 _ABSENT = {"ignore_unavailable": "true", "allow_no_indices": "true"}
@@ -24,7 +27,7 @@ async def purge_part(cluster: Cluster, workspace_id: WorkspaceId) -> int:
     return int(await cluster.tell(lambda client: _delete_pooled(client, cluster.names, workspace_id)))
 
 
-async def _delete_pooled(client: AsyncOpenSearch, names: Names, workspace_id: WorkspaceId) -> int:
+async def _delete_pooled(client: "AsyncOpenSearch", names: Names, workspace_id: WorkspaceId) -> int:
     """Refreshed first: a query deletes what it finds, and the last second's documents are not found yet."""
     pools = ",".join(names.pool(generation) for generation in range(POOLS))
     await client.indices.refresh(index=pools, params=_ABSENT)
