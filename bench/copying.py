@@ -1,4 +1,4 @@
-"""What moving a large workspace takes: copied and proved, rows a second; and how well its end is foretold.
+"""What moving a large workspace takes: copied and proved, rows a second.
 
 Messages are put into the cell's database as they lie there, but not one by one through the log: nobody waits for a million posts.
 """
@@ -18,11 +18,9 @@ from control_plane.provision.postgres import Postgres
 from tests.harness.platform import UNLIMITED, WAGGLE, clean_environment
 
 MESSAGES = int(os.environ.get("WAGGLE_BENCH_COPYING_MESSAGES", "1000000"))
-FORETOLD_MESSAGES, FORETOLD_MOVES = MESSAGES // 5, 10
 CHANNELS, PEOPLE = 50, 1_000
 FIRST_US = 1_700_000_000_000_000
 BAR_ROWS_PER_S = 50_000
-TOLD_AT, ERROR_MAX, RIGHT_MIN = 0.25, 0.2, 9
 ENDED_S_MAX = 900.0
 WINDOW_S = "1"
 """So that a move is seen to arrive before its rows are deleted where it came from."""
@@ -35,8 +33,6 @@ FROM generate_series(1::bigint, $2::bigint) AS n
 
 
 async def measure(setting: Setting, report: Report) -> None:
-    """First many moves of a fifth, of which each teaches the next; then the whole."""
-    await _few(setting, report)
     move = await _moved(setting, "bench-copying", MESSAGES)
     rows, rate = move[-1]["rows"], _rate(move)
     report.add(
@@ -45,25 +41,12 @@ async def measure(setting: Setting, report: Report) -> None:
     report.add("its pause", move[-1]["pause_ms"], "ms")
 
 
-async def _few(setting: Setting, report: Report) -> None:
-    workspace, cell = await _filled(setting, "bench-foretold", FORETOLD_MESSAGES)
-    errors: list[float] = []
-    for _ in range(FORETOLD_MOVES + 1):
-        cell = "cell-2" if cell == "cell-1" else "cell-1"
-        errors.append(_error(await asyncio.to_thread(_watched, setting, workspace, cell)))
-    told = sorted(errors[1:])  # by the first a fleet learns its rates
-    right = sum(error <= ERROR_MAX for error in told)
-    detail = f"error p50 {told[len(told) // 2]:.0%}, worst {told[-1]:.0%}; the first, by no move before it, {errors[0]:.0%}"
-    name = f"ends foretold at {TOLD_AT:.0%} within {ERROR_MAX:.0%}, of {FORETOLD_MOVES} moves of {FORETOLD_MESSAGES:,} messages"
-    report.add(name, right, "", at_least=RIGHT_MIN, detail=detail)
-
-
 async def _moved(setting: Setting, name: str, messages: int) -> list[dict[str, Any]]:
-    workspace, cell = await _filled(setting, name, messages)
-    return await asyncio.to_thread(_watched, setting, workspace, "cell-2" if cell == "cell-1" else "cell-1")
+    workspace, cell = await filled(setting, name, messages)
+    return await asyncio.to_thread(watched, setting, workspace, "cell-2" if cell == "cell-1" else "cell-1")
 
 
-async def _filled(setting: Setting, name: str, messages: int) -> tuple[str, str]:
+async def filled(setting: Setting, name: str, messages: int) -> tuple[str, str]:
     """A workspace with so many messages, and the cell it is in."""
     made = setting.platform.workspace(name, cell="cell-1")
     home = setting.platform.home
@@ -77,7 +60,7 @@ async def _filled(setting: Setting, name: str, messages: int) -> tuple[str, str]
     return made["workspace_id"], "cell-1"
 
 
-def _watched(setting: Setting, workspace: str, cell: str) -> list[dict[str, Any]]:
+def watched(setting: Setting, workspace: str, cell: str) -> list[dict[str, Any]]:
     """A move as `move watch --json` tells it, to its arrival; ends when its rows are gone from where it came."""
     waggle = setting.platform.waggle
     move_id = str(waggle("move", "start", workspace, "--to", cell, "--window", WINDOW_S)["move_id"])
@@ -95,15 +78,8 @@ def _watched(setting: Setting, workspace: str, cell: str) -> list[dict[str, Any]
 
 def _rate(told: list[dict[str, Any]]) -> float:
     """From the order to the arrival: everything counts, not the copy alone."""
-    return float(told[-1]["rows"]) / _arrival_s(told)
+    return float(told[-1]["rows"]) / arrival_s(told)
 
 
-def _arrival_s(told: list[dict[str, Any]]) -> float:
+def arrival_s(told: list[dict[str, Any]]) -> float:
     return float(told[-1]["duration_s"])
-
-
-def _error(told: list[dict[str, Any]]) -> float:
-    """Of the time that was left, as it was foretold when a quarter was done."""
-    quarter = next(shape for shape in told if shape["progress"] >= TOLD_AT)
-    left_s = _arrival_s(told) - quarter["duration_s"]
-    return abs(float(quarter["eta_s"]) - left_s) / left_s if left_s > 0 else 0.0

@@ -53,10 +53,11 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A move as it was read, under a lease of ours taken at `since_s`; its cells as they were asked for since."""
+    """A move as it was read at `read_s`, under a lease of ours taken at `since_s`; its cells as they were asked for since."""
 
     move: Move
     since_s: float
+    read_s: float
     cells: dict[str, Cell] = field(default_factory=dict)
 
 
@@ -134,7 +135,7 @@ class Controller:
     async def _take_up(self, move_id: str) -> Held | None:
         since_s = self.clock.monotonic_s()
         move = await self._claim(move_id)
-        return None if move is None or move.ended else Held(move, since_s)
+        return None if move is None or move.ended else Held(move, since_s, self.clock.monotonic_s())
 
     async def _turned(self, held: Held) -> Held | None:
         """The move at its next step, which is taken at once: nobody waits for a lease taken anew. None: it is to be taken up again."""
@@ -174,21 +175,22 @@ class Controller:
             STEP_SECONDS.labels(move.step).observe(self.clock.monotonic_s() - began_s)
         await self.pause(f"{move.step}.after")
         try:
-            recorded = await self._record(move, after(move, outcome))
+            recorded = await self._record(move, after(move, outcome, move.step_age_s + self.clock.monotonic_s() - held.read_s))
         except TransitionRefused as error:
             await self._fail(move, error)
             return None
+        read_s = held.read_s if recorded is move else self.clock.monotonic_s()
         self._tell(move, recorded)
         if not isinstance(outcome, Done | Switch):
             await asyncio.sleep(outcome.wait_s)
-        return self._goes_on(held, recorded)
+        return self._goes_on(held, recorded, read_s)
 
-    def _goes_on(self, held: Held, recorded: Move) -> Held | None:
+    def _goes_on(self, held: Held, recorded: Move, read_s: float) -> Held | None:
         """Under the same lease while it is young. Before a freeze it is made young: people wait from there to the opening."""
         young = self.clock.monotonic_s() - held.since_s < self.lease_s / 3
         if recorded.ended or not young or recorded.step in (MoveStep.FREEZE, MoveStep.BACK_FREEZE):
             return None
-        return Held(recorded, held.since_s, held.cells)
+        return Held(recorded, held.since_s, read_s, held.cells)
 
     async def _leased(self, held: Held) -> Outcome:
         work = asyncio.create_task(self._step(held))
@@ -208,7 +210,7 @@ class Controller:
         move = held.move
         source, target = await self._cell(held, move.source), await self._cell(held, move.target)
         work = Work(move, source, target, self.doors, self.clock, self._connections, self.pause, attachments=self.attachments)
-        return await RUN[move.step](replace(work, speed=self.pacing.speed(move), began_s=self.clock.monotonic_s()))
+        return await RUN[move.step](replace(work, speed=self.pacing.speed(move), began_s=held.read_s))
 
     async def _cell(self, held: Held, name: str) -> Cell:
         if name not in held.cells:

@@ -63,8 +63,9 @@ class Desk:
             blockers.append(f"{giver.name} is at schema {here.schema_revision}, {taker.name} at {there.schema_revision}")
         if there and there.state not in ("", "moved", "incoming"):
             blockers.append(f"{taker.name} already has the workspace, {there.state}")
-        prediction = predict(await self.registry.moves.list(limit=HISTORY_MAX))
-        return Plan(workspace, target, here.rows if here else 0, here.bytes if here else 0, tuple(blockers), prediction, under_way)
+        rows = here.rows if here else 0
+        prediction = predict(await self.registry.moves.list(limit=HISTORY_MAX), rows)
+        return Plan(workspace, target, rows, here.bytes if here else 0, tuple(blockers), prediction, under_way)
 
     async def _survey(self, cell: Cell, workspace: Workspace) -> tuple[transfer_pb2.SurveyReply | None, list[str]]:
         request = transfer_pb2.SurveyRequest(workspace_id=workspace.id)

@@ -32,7 +32,6 @@ LAG_MS_FREEZE, LAG_S_MAX = 60.0, 10.0
 MARKS_A_TURN_MAX = 1_000
 PURGE_TURN_S = 0.5
 PURGE_PAUSE_S = 0.01
-PURGE_REST_S_MAX = 2.0
 WINDOW_POLL_S = 0.5
 LOOK_AGAIN_S = 0.05
 
@@ -69,7 +68,7 @@ class Work:
     parts_ms: dict[str, float] = field(default_factory=dict)
     """Where a pause went."""
     began_s: float = 0.0
-    """When this turn began, by the monotonic clock."""
+    """When the move was read, by the monotonic clock: its ages are of then, and it may have waited since."""
     speed: float = 1.0
     """Share of full speed at which rows are copied and deleted now; above 0."""
 
@@ -119,13 +118,18 @@ async def copy(work: Work) -> Outcome:
     request = transfer_pb2.CopyRequest(**work.key, connection=await work.connection(work.source), speed=work.speed, wait_ms=COPY_WAIT_MS)
     reply = await work.say(work.target, "Copy", request)
     if reply.done:
-        if not await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS):
-            return Wait(0.02)
-        return Done({"rows": max(reply.rows, work.move.facts.get("rows", 0)), "copy_s": work.step_s()})
+        facts = {} if work.move.facts.get("copied") else {"rows": max(reply.rows, work.move.facts.get("rows", 0)), "copy_s": work.step_s()}
+        brought = await work.attachments.bring(work.move.workspace_id, work.source, work.target, WAIT_MS)
+        return Done({**facts, "copied": True}) if brought else Wait(0.02, {**facts, "copied": True})
     if reply.rows == work.move.facts.get("rows", 0):
         return Wait(0.02, {"copy_problem": reply.problem})
     facts = {"rows": reply.rows, "copy_s": work.step_s(), "copy_problem": reply.problem}
-    return Wait(0.02 if reply.rows < 10_000 else 0.2, facts)
+    return Wait(0.02 if reply.rows < 10_000 else 0.2, facts | _from(work, "copy_from", reply.rows))
+
+
+def _from(work: Work, name: str, rows: int) -> dict[str, Any]:
+    """The first rows that were told, and when: a rate is that of what comes after."""
+    return {name: [rows, work.step_s()]} if rows and name not in work.move.facts else {}
 
 
 async def catch_up(work: Work) -> Outcome:
@@ -138,6 +142,7 @@ async def verify(work: Work) -> Outcome:
     """Both cells are compared at one moment, while they are written; from then on the taker knows every row that changes."""
     proof = await prove(work, work.source, work.target)
     facts = {"compared": proof.rows, "verify_s": work.step_s(), "compare_problem": proof.problem}
+    facts |= _from(work, "verify_from", proof.rows)
     return Done(facts) if proof.done else Wait(AGAIN_S if proof.problem else 0.0, facts)
 
 
@@ -285,15 +290,14 @@ async def _purge(work: Work, cell: Cell, *, forget: bool) -> Outcome:
     """An order that came late may have made a stream again; nothing is deleted, and no move ends, while one is there."""
     if await _left(work):
         await drop(work)
-    request = transfer_pb2.PurgeRequest(workspace_id=work.move.workspace_id, forget=forget)
+    request = transfer_pb2.PurgeRequest(workspace_id=work.move.workspace_id, forget=forget, speed=work.speed)
     until_s = work.clock.monotonic_s() + PURGE_TURN_S
-    while (began_s := work.clock.monotonic_s()) < until_s:
+    while work.clock.monotonic_s() < until_s:
         if (await work.say(cell, "Purge", request)).done and await _cleared(work, cell):
             if left := await _left(work):
                 raise StepRefused(f"left behind: {', '.join(left)}")
             return Done()
-        rest_s = (work.clock.monotonic_s() - began_s) * (1 / work.speed - 1)
-        await asyncio.sleep(min(PURGE_PAUSE_S + rest_s, PURGE_REST_S_MAX))
+        await asyncio.sleep(PURGE_PAUSE_S)
     return Wait(0.0)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chassis.errors import WaggleError
-from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch
+from control_plane.moves.outcomes import Done, Outcome, StepRefused, Switch, Wait
 from control_plane.moves.rules import TABLE, gives_up, state_at
 from control_plane.registry import Move, MoveState, MoveStep, TransitionRefused
 
@@ -25,9 +25,11 @@ class Turn:
     """The decision belongs to the same commit."""
 
 
-def after(move: Move, outcome: Outcome) -> Turn | None:
-    """None: nothing to store, look again."""
+def after(move: Move, outcome: Outcome, took_s: float = 0.0) -> Turn | None:
+    """None: nothing to store, look again. `took_s`: the step so far; noted when it is over."""
     facts, then = {**move.facts, **outcome.facts}, TABLE[move.step].then
+    if took_s and not isinstance(outcome, Wait):
+        facts["steps_s"] = {**move.facts.get("steps_s", {}), move.step: round(took_s, 3)}
     if isinstance(outcome, Switch):
         assert isinstance(then, MoveStep)
         return Turn(then, state_at(then), facts, switch=outcome)
