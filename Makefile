@@ -10,7 +10,7 @@ NODE_CLIENT := $(if $(shell command -v npm 2>/dev/null),tests/node/node_modules/
 # A real OpenSearch node for tests, from Maven artifacts; without Java, Maven or the artifacts those tests are skipped.
 OPENSEARCH_NODE := $(if $(and $(shell command -v java 2>/dev/null),$(shell command -v mvn 2>/dev/null)),tests/opensearch/target/jars/.complete)
 # What moves are held to; each runs alone, too: python -m bench NAME
-MOVE_SUITES := moves small-moves rollbacks copying neighbours routes
+MOVE_SUITES := moves small-moves rollbacks foretold copying neighbours routes
 PROTOS := $(wildcard protos/*/v1/*.proto)
 # Tests wait more than they work: two processes share them, a file to one of them. What both showed is judged last.
 TESTERS ?= 2
@@ -83,9 +83,9 @@ chaos-moves: $(STAMP) ## kill -9 of every process at every edge of a move (40 mi
 	@WAGGLE_TEST_MOVES=20 $(BIN)/python -m pytest tests/system/test_move_reads.py -k many_moves
 	@$(BIN)/python -m pytest -m chaos -o faulthandler_timeout=14400 -s tests/chaos/test_deep_search.py tests/chaos/test_move_matrix.py $(ARGS)
 
-kubernetes-tools: ## build the Kubernetes API and helm that tests use (once: 5 to 15 min in the background; needs Go)
-	@tests/kubernetes/modules/build.sh
+kubernetes-tools: ## build the Kubernetes API and helm that tests use (once, last in line for the processors; needs Go)
 	@tests/kubernetes/modules/crds.sh
+	@tests/kubernetes/modules/build.sh
 
 golden: $(STAMP) ## write what the charts render again, to tests/helm/golden; read the difference before you commit it
 	@WAGGLE_TEST_WRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/helm/test_golden.py

@@ -10,18 +10,10 @@ settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("WAGGLE_TEST_EXPLORE") else "same")
 
-pytest_plugins = ["tests.harness.databases", "tests.harness.watchdog", "tests.harness.shown"]
-
-
-LAST = ("helm", "kubernetes")
+pytest_plugins = ["tests.harness.databases", "tests.harness.watchdog", "tests.harness.kubernetes", "tests.harness.shown"]
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:
     """asyncio with its own loop: a failure is then ours and not the loop's."""
     return "asyncio", {"use_uvloop": False}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a Kubernetes API or helm comes last: in a clean clone they are built while the others run."""
-    items.sort(key=lambda item: item.path.parent.name in LAST)

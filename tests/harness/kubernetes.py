@@ -11,10 +11,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,11 +22,15 @@ from control_plane.provision.processes import free_port
 
 BIN = Path(__file__).parents[1] / "kubernetes" / "bin"
 UNAVAILABLE = BIN / "unavailable"
-"""There when they could not be built."""
+"""There when they could not be built; says why."""
 SERVERS = ("etcd", "kube-apiserver", "kube-controller-manager")
+TOOLS = (*SERVERS, "helm")
 START_S_MAX = 90.0
-WAIT_VARIABLE = "WAGGLE_TEST_KUBERNETES_WAIT_S"
-"""How long a run waits for a build that is under way elsewhere (`make kubernetes-tools &`)."""
+UNTIL_VARIABLE = "WAGGLE_TEST_KUBERNETES_UNTIL"
+"""Until when a run waits for a build that is under way elsewhere (`make kubernetes-tools &`): seconds since 1970."""
+LOOK_S = 1.0
+LAST = ("helm", "kubernetes")
+"""Folders of tests that need the tools. They come last: in a clean clone the tools are built while the others run."""
 CONTROLLERS = (
     "deployment-controller", "replicaset-controller", "statefulset-controller", "job-controller", "disruption-controller",
     "garbage-collector-controller", "namespace-controller", "resourcequota-controller", "serviceaccount-controller",
@@ -35,19 +38,45 @@ CONTROLLERS = (
 )  # fmt: skip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_needs_tools)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """The wait for a build counts towards no limit of a test."""
+    while _needs_tools(item) and not all(map(_found, TOOLS)) and under_way():
+        time.sleep(LOOK_S)
+    return (yield)
+
+
 def tool(name: str) -> str:
     """The path of a program; from tests/kubernetes/bin, else PATH. Skips the test that asks where there is none."""
-    while not (found := str(BIN / name) if (BIN / name).exists() else shutil.which(name)):
-        if UNAVAILABLE.exists() or time.monotonic() > _wait_until_s():
-            pytest.skip(f"no {name} on this machine: `make kubernetes-tools` builds it; tests on a Kubernetes API are skipped")
-        time.sleep(1.0)
+    found = _found(name)
+    if found is None:
+        pytest.skip(f"no {name} on this machine: {_why()}; tests on a Kubernetes API are skipped")
     return found
 
 
-@cache
-def _wait_until_s() -> float:
-    """All tests of a run wait once, together."""
-    return time.monotonic() + float(os.environ.get(WAIT_VARIABLE, "0"))
+def _needs_tools(item: pytest.Item) -> bool:
+    return item.path.parent.name in LAST
+
+
+def _found(name: str) -> str | None:
+    return str(BIN / name) if (BIN / name).exists() else shutil.which(name)
+
+
+def under_way() -> bool:
+    """Whether somebody builds them, as far as is known."""
+    return not UNAVAILABLE.exists() and time.time() < float(os.environ.get(UNTIL_VARIABLE, "0"))
+
+
+def _why() -> str:
+    if UNAVAILABLE.exists():
+        return UNAVAILABLE.read_text().strip()
+    if UNTIL_VARIABLE in os.environ:
+        return "it was still being built when the time for it was up"
+    return "`make kubernetes-tools` builds it"
 
 
 @dataclass(frozen=True)
