@@ -87,6 +87,21 @@ async def test_both_engines_find_the_same(cell_database: FreshDatabase, node: No
             assert await found(both, "secret") == [] and len(await found(both, "rocket", sort="timestamp", count=2, page=2)) == 2
 
 
+async def test_parts_of_words_are_found_by_the_list_of_words_only_while_it_is_whole(cell_database: FreshDatabase, node: Node) -> None:
+    async with a_chat(cell_database) as chat:
+        acme = await chat.found("acme")
+        await talk(acme)
+        async with shelves(acme, node.url, "listed") as kept:
+            await kept.index()
+            both, before = kept.client(acme.owner), answered("opensearch")
+            assert len(await found(both, "*ploy*")) == 2 and await found(both, "*ploy* -*gain*") == [TEXTS[0]]
+            await execute(cell_database.owner_url, "DELETE FROM search_words WHERE word = 'deployment'")
+            assert await found(both, "*eploy*") == [TEXTS[3]]
+            await execute(cell_database.owner_url, "UPDATE search_progress SET scanned = false WHERE engine = 'postgres'")
+            assert sorted(await found(both, "*deplo*")) == sorted([TEXTS[0], TEXTS[3]])
+            assert answered("opensearch") == before + 4
+
+
 async def test_edits_deletes_and_membership_are_followed(cell_database: FreshDatabase, node: Node) -> None:
     async with a_chat(cell_database) as chat:
         acme = await chat.found("acme")

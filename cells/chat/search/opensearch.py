@@ -8,7 +8,8 @@ from prometheus_client import Counter, Gauge
 
 from cells.chat.search.hits import TOTAL_MAX, EngineUnavailable, Found, Hit, Question
 from cells.chat.search.opensearch_index import Names
-from cells.chat.search.opensearch_query import search_body, threads_body
+from cells.chat.search.opensearch_query import NO_WORDS, Within, search_body, threads_body
+from cells.chat.search.words_repository import WordList
 from chassis.breaker import Breaker, BreakerState
 from chassis.clock import Clock
 
@@ -22,6 +23,8 @@ WRITE_S_MAX = 30.0
 FAILURES_MAX, OPEN_S = 3, 5.0
 THREADS_MAX = 1_000
 CONNECTIONS_MAX = 16
+WITHIN_WORDS_MAX = 4_096
+"""A part that more words have is looked for by OpenSearch itself."""
 
 OPEN = Gauge("waggle_search_breaker_open", "1 while OpenSearch is not asked because it did not answer")
 FAILED = Counter("waggle_search_engine_failures_total", "Questions and pages that OpenSearch did not answer in time or well")
@@ -84,23 +87,30 @@ class Cluster:
 class OpenSearchEngine:
     name = NAME
 
-    def __init__(self, cluster: Cluster, workspace_id: str) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, workspace_id: str, words: WordList | None = None) -> None:
+        """`words`: where they are all listed."""
+        self._cluster, self._words = cluster, words
         self._alias = cluster.names.alias(workspace_id)
 
     async def messages(self, question: Question) -> Found:
-        body = search_body(question, "message", await self._threads(question))
+        body = search_body(question, "message", await self._threads(question), await self._within(question))
         if body is None:
             return Found()
         hits = (await self._cluster.ask(self._alias, body))["hits"]
         return Found(tuple(map(_hit_of, hits["hits"])), min(hits["total"]["value"], TOTAL_MAX))
 
     async def files(self, question: Question) -> Sequence[Hit]:
-        body = search_body(question, "file")
+        body = search_body(question, "file", within=await self._within(question))
         if body is None:
             return ()
         answer = await self._cluster.ask(self._alias, {**body, "from": 0, "size": TOTAL_MAX})
         return [_hit_of(hit) for hit in answer["hits"]["hits"]]
+
+    async def _within(self, question: Question) -> Within:
+        if self._words is None:
+            return NO_WORDS
+        found = await self._words.within(question.needle, WITHIN_WORDS_MAX + 1)
+        return {part: words for part, words in found.items() if len(words) <= WITHIN_WORDS_MAX}
 
     async def _threads(self, question: Question) -> list[str] | None:
         """Those in which all of the company took part; None where no company was asked for."""

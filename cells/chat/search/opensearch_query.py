@@ -1,5 +1,7 @@
 """A question in OpenSearch's query language (https://docs.opensearch.org/latest/query-dsl/)."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from cells.chat.search.hits import TOTAL_MAX, Order, Question
@@ -8,10 +10,14 @@ from cells.chat.search.query import Match, Needle, Sought
 FRESHNESS_PIVOT = "90d"
 FRESHNESS_WEIGHT = 1.0
 _Clause = dict[str, Any]
+Within = Mapping[str, Sequence[str]]
+NO_WORDS: Within = MappingProxyType({})
 
 
-def search_body(question: Question, kind: str, threads: list[str] | None = None) -> dict[str, Any] | None:
-    """None where nothing can be found. Counted exactly to one past TOTAL_MAX, as everywhere."""
+def search_body(question: Question, kind: str, threads: list[str] | None = None, within: Within = NO_WORDS) -> dict[str, Any] | None:
+    """None where nothing can be found. Counted exactly to one past TOTAL_MAX, as everywhere. `within`: for parts of words, all the words
+    that have them.
+    """
     needle = question.needle
     if any(not marks for marks in needle.marks) or (kind == "message" and not question.seen):
         return None
@@ -21,13 +27,15 @@ def search_body(question: Question, kind: str, threads: list[str] | None = None)
     if threads is not None:
         channels = sorted(frozenset.intersection(*(company.channels for company in needle.company)))
         conditions.append({"bool": {"should": [{"terms": {"place": channels}}, {"terms": {"thread": threads}}]}})
+    words = [_clause(sought, within) for sought in needle.sought if not sought.negated]
+    unwanted = [_clause(sought, within) for sought in needle.sought if sought.negated]
     by_score = question.order is Order.SCORE and bool(needle.weighed)
     return {
         "query": {
             "bool": {
-                "filter": conditions if by_score else [*conditions, *_words(needle)],
-                "must": _words(needle) if by_score else [],
-                "must_not": [*map(_clause, _unwanted(needle)), {"terms": {"marks": sorted(needle.without)}}],
+                "filter": conditions if by_score else [*conditions, *words],
+                "must": words if by_score else [],
+                "must_not": [*unwanted, {"terms": {"marks": sorted(needle.without)}}],
                 "should": [_FRESHNESS] if by_score else [],
             }
         },
@@ -63,17 +71,12 @@ def threads_body(user_mark: str, most: int) -> dict[str, Any]:
     }
 
 
-def _words(needle: Needle) -> list[_Clause]:
-    return [_clause(sought) for sought in needle.sought if not sought.negated]
-
-
-def _unwanted(needle: Needle) -> list[Sought]:
-    return [sought for sought in needle.sought if sought.negated]
-
-
-def _clause(sought: Sought) -> _Clause:
+def _clause(sought: Sought, within: Within) -> _Clause:
+    """A part is asked for by its words where they are known: otherwise each segment's words are all looked through."""
     *whole, last = sought.terms
     match sought.match:
+        case Match.WITHIN if last in within:
+            return {"terms": {"words": sorted(within[last])}}
         case Match.WITHIN:
             return {"wildcard": {"words": {"value": f"*{_escaped(last)}*"}}}
         case Match.PREFIX if not whole:

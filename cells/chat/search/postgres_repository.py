@@ -1,6 +1,6 @@
 """The engine that is always there: a tsvector a message, in the workspace's own tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.search.abundance import Abundance
 from cells.chat.search.hits import RANKED_MAX, TOTAL_MAX, Batch, Document, Found, Hit, Order, Question
-from cells.chat.search.query import Match, Needle
+from cells.chat.search.query import Needle
 from cells.chat.search.tsquery import literal, queries_of, query_of, ranking_of, vector_of, workspace_mark
+from cells.chat.search.words_repository import WordList
 from cells.runtime.tenancy import Prepared, TenantScope
 
 WITHIN_WORDS_MAX = 32
@@ -91,7 +92,7 @@ class PostgresEngine:
     async def _values(self, question: Question, size: "_Size") -> dict[str, Any] | None:
         """None where nothing can be found."""
         needle = question.needle
-        within = await self._within(needle)
+        within = await WordList(self._connection).within(needle, WITHIN_WORDS_MAX)
         dominant = size.share >= DOMINANT_SHARE
         asked = query_of(needle, self._workspace, within, dominant=dominant)
         if asked is None:
@@ -103,15 +104,6 @@ class PostgresEngine:
     async def _size(self) -> "_Size":
         [row] = await _SIZE.fetch(self._connection, {"w": self._workspace})
         return _Size(*row)
-
-    async def _within(self, needle: Needle) -> Mapping[str, Sequence[str]]:
-        found: dict[str, Sequence[str]] = {}
-        for sought in needle.sought:
-            if sought.match is Match.WITHIN:
-                pattern = sought.terms[0].replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-                rows = await _WITHIN.fetch(self._connection, {"pattern": f"%{pattern}%", "most": WITHIN_WORDS_MAX})
-                found[sought.terms[0]] = [row["word"] for row in rows]
-        return found
 
     async def _company(self, needle: Needle) -> tuple[list[str] | None, list[str] | None]:
         """Conversations and threads in which all of the company is; (None, None) where none was asked for."""
@@ -183,7 +175,6 @@ _SIZE = Prepared(
         " AND p.engine = 'postgres'), 0) FROM pg_class c WHERE c.oid = 'search_messages'::regclass"
     )
 )
-_WITHIN = Prepared(text("SELECT word FROM search_words_with(:pattern, CAST(:most AS int))"))
 _STORE = text(
     "INSERT INTO search_messages (workspace_id, channel_id, ts_us, thread_us, words)"
     " SELECT :w, r.c, r.ts, r.thread, CAST(r.words AS tsvector)"

@@ -7,6 +7,7 @@ from cells.chat.domain.searching.progress_repository import ProgressBook
 from cells.chat.search.engines import Engines
 from cells.chat.search.opensearch import Cluster, OpenSearchEngine
 from cells.chat.search.postgres_repository import PostgresEngine
+from cells.chat.search.words_repository import WordList
 from cells.runtime.tenancy import TenantScope
 
 LAG_EVENTS_MAX = 1_000
@@ -28,7 +29,9 @@ class WithOpenSearch:
 
     async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines:
         postgres = PostgresEngine(connection, scope)
-        behind = await ProgressBook(connection, scope).behind(engine_of(self._cluster))
-        if behind is None or behind > LAG_EVENTS_MAX:
+        behind = await ProgressBook(connection, scope).behind()
+        knowing = {engine for engine, events in behind.items() if events <= LAG_EVENTS_MAX}
+        if engine_of(self._cluster) not in knowing:
             return Engines((postgres,))
-        return Engines((OpenSearchEngine(self._cluster, scope.workspace_id), postgres))
+        words = WordList(connection) if postgres.name in knowing else None
+        return Engines((OpenSearchEngine(self._cluster, scope.workspace_id, words), postgres))

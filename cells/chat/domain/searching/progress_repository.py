@@ -32,10 +32,10 @@ class ProgressBook:
         row = (await self._connection.execute(_GET, {"w": self._workspace, "e": engine})).one_or_none()
         return Progress(*row) if row else None
 
-    async def behind(self, engine: str) -> int | None:
-        """Events of the log that it does not know; None where it does not know yet what was there before."""
-        rows = await _BEHIND.fetch(self._connection, {"w": self._workspace, "e": engine})
-        return int(rows[0]["behind"]) if rows else None
+    async def behind(self) -> dict[str, int]:
+        """By engine, the events of the log that it does not know; of those that know all that was there before."""
+        rows = await _BEHIND.fetch(self._connection, {"w": self._workspace})
+        return {row["engine"]: row["behind"] for row in rows}
 
     async def all(self) -> list[Progress]:
         return [Progress(*row) for row in await self._connection.execute(_ALL, {"w": self._workspace})]
@@ -72,8 +72,8 @@ _ALL = text(f"SELECT {_COLUMNS} FROM search_progress WHERE workspace_id = :w ORD
 _GET = text(f"SELECT {_COLUMNS} FROM search_progress WHERE workspace_id = :w AND engine = :e")  # noqa: S608 - columns of ours
 _BEHIND = Prepared(
     text(
-        "SELECT t.seq - p.seq AS behind FROM search_progress p JOIN tenancy t ON t.workspace_id = :w"
-        " WHERE p.workspace_id = :w AND p.engine = :e AND p.scanned"
+        "SELECT p.engine, t.seq - p.seq AS behind FROM search_progress p JOIN tenancy t ON t.workspace_id = :w"
+        " WHERE p.workspace_id = :w AND p.scanned"
     )
 )
 _PUT = text(
