@@ -183,7 +183,7 @@ async def _register(
     sessions_of = gateway.sessions_of if gateway is not None else lambda _: 0
     cell = CellService(ownership, commands, Inspector(parts.database, parts.bus), sessions_of)
     cell_pb2_grpc.add_CellServicer_to_server(cell, grpc_server)
-    transfer_pb2_grpc.add_TransferServicer_to_server(_transfer(parts, ownership, owner), grpc_server)
+    transfer_pb2_grpc.add_TransferServicer_to_server(_transfer(parts, ownership, owner, ingress), grpc_server)
     attachments_pb2_grpc.add_AttachmentsServicer_to_server(_attachments(parts, ownership), grpc_server)
     ingress.register(grpc_server)
     healthy = health.HealthServicer()
@@ -199,10 +199,10 @@ def _owner(settings: CellSettings, stack: AsyncExitStack) -> OwnerDatabase | Non
     return owner
 
 
-def _transfer(parts: Parts, ownership: Ownership, owner: OwnerDatabase | None) -> TransferService:
+def _transfer(parts: Parts, ownership: Ownership, owner: OwnerDatabase | None, ingress: Ingress) -> TransferService:
     forget, tables = parts.workload.forget, travelling(parts.workload.tables)
     forgetting = None if forget is None else Forgetting(forget, parts.clock)
-    return TransferService(Moves(owner, tables, ownership, parts.table.wake, forgetting))
+    return TransferService(Moves(owner, tables, ownership, parts.table.wake, forgetting, lambda: ingress.in_flight))
 
 
 def _attachments(parts: Parts, ownership: Ownership) -> AttachmentService:

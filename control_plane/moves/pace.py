@@ -11,7 +11,10 @@ from statistics import median
 from control_plane.registry import VitalSigns
 
 ALLOWED_MAX = 4.0
-ALLOWED_FIRST = 1.0
+ALLOWED_FIRST = 0.25
+"""Where people are: a move of some ten thousand rows at full speed is over before it is heard how they fared."""
+ALLOWED_UNKNOWN_MAX = 1.0
+"""Where nobody knows yet what is usual."""
 ALLOWED_LEAST = 0.1
 """Never none: a move that stands still keeps WAL, and would never end."""
 STEP_UP = 0.25
@@ -21,6 +24,8 @@ STEP_DOWN = 0.5
 RECENT = 5
 """Samples that are judged together, by their median: one slow request in 2 s is no slow cell."""
 RECENT_LEAST = 3
+FAR_RATIO, FAR_LEAST = 2.0, 2
+"""So many samples in a row, each so many times above the limit, are not waited after."""
 QUIET = 30
 """Samples without moves that say what is usual here."""
 REQUESTS_LEAST = 20
@@ -80,6 +85,13 @@ class Pace:
     def limit_ms(self) -> float | None:
         """Above this p99 moves are in the way."""
         return None if self.usual_ms is None else max(self.usual_ms * P99_RATIO_MAX, self.usual_ms + P99_MORE_MS_MAX)
+
+    @property
+    def far_ms(self) -> float:
+        """The least of the last samples where each is far above the limit, else 0."""
+        last = self.recent_ms[-FAR_LEAST:]
+        far = len(last) == FAR_LEAST and self.limit_ms is not None and min(last) > self.limit_ms * FAR_RATIO
+        return min(last) if far else 0.0
 
     @property
     def at_once(self) -> int:
@@ -143,8 +155,8 @@ def _complaint(pace: Pace, seen: Seen) -> Complaint | None:
     signs, where = seen.signs, f"on {seen.cell}"
     assert signs is not None
     now_ms = median(pace.recent_ms) if len(pace.recent_ms) >= RECENT_LEAST else 0.0
-    if pace.limit_ms is not None and now_ms > pace.limit_ms:
-        return Complaint(f"neighbours' p99 {now_ms:.0f} ms > {pace.limit_ms:.0f} ms {where}", slows=True)
+    if pace.limit_ms is not None and max(now_ms, pace.far_ms) > pace.limit_ms:
+        return Complaint(f"neighbours' p99 {max(now_ms, pace.far_ms):.0f} ms > {pace.limit_ms:.0f} ms {where}", slows=True)
     if signs.errors >= ERRORS_LEAST and signs.error_share > ERRORS_SHARE_MAX:
         return Complaint(f"{signs.errors} of {signs.requests} requests failed {where}", slows=True)
     if signs.wal_retained_bytes > seen.wal_budget_bytes * WAL_SHARE_MAX:
@@ -181,7 +193,7 @@ def _faster(pace: Pace, seen: Seen, allowed_max: float) -> Pace:
         return replace(pace, resting=0)
     if pace.is_deserted:  # nothing is learnt of what people bear
         return replace(pace, complaint=None, resting=0)
-    most = allowed_max if pace.usual_ms is not None or not any(pace.recent_ms) else min(ALLOWED_FIRST, allowed_max)
+    most = allowed_max if pace.usual_ms is not None or not any(pace.recent_ms) else min(ALLOWED_UNKNOWN_MAX, allowed_max)
     step = STEP_UP_SLOW if pace.allowed < 1.0 else STEP_UP if seen.running >= pace.at_once else 0.0
     return replace(pace, allowed=max(ALLOWED_LEAST, min(round(pace.allowed + step, 2), most)), complaint=None, resting=0)
 

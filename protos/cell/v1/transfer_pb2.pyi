@@ -628,18 +628,22 @@ class PurgeRequest(_message.Message):
 
     WORKSPACE_ID_FIELD_NUMBER: _builtins.int
     FORGET_FIELD_NUMBER: _builtins.int
+    SPEED_FIELD_NUMBER: _builtins.int
     workspace_id: _builtins.str
     forget: _builtins.bool
     """also the tenancy row of a workspace that never opened here"""
+    speed: _builtins.float
+    """as of a copy"""
     def __init__(
         self,
         *,
         workspace_id: _builtins.str = ...,
         forget: _builtins.bool = ...,
+        speed: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forget", b"forget", "workspace_id", b"workspace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forget", b"forget", "speed", b"speed", "workspace_id", b"workspace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

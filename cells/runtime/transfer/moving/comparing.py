@@ -19,7 +19,7 @@ from cells.runtime.transfer.moving.keyset import (
     with_rows,
 )
 from cells.runtime.transfer.moving.owner import Owner
-from cells.runtime.transfer.moving.pacing import Pace
+from cells.runtime.transfer.moving.pacing import Pace, Portion
 from cells.runtime.transfer.moving.travelling import Key, quoted
 from chassis.identity import WorkspaceId
 
@@ -50,9 +50,11 @@ class Comparison:
 
     async def whole(self, tables: Sequence[Table], sizes: Mapping[str, int] | None = None) -> None:
         """Every row of every table. `sizes`: of the original at this moment, where they are known (counted to SMALL_ROWS_MAX + 1)."""
+        self.pace.begin()
         sizes = sizes or await sizes_up_to(self.original, tables, self.workspace_id, SMALL_ROWS_MAX)
         there = await with_rows(self.copy, [table for table in tables if not sizes[table.name]], self.workspace_id)
         await self._small([table for table in tables if 0 < sizes[table.name] <= SMALL_ROWS_MAX] + there)
+        await self.pace.breathe()
         for table in tables:
             if sizes[table.name] > SMALL_ROWS_MAX:
                 await self._in_parts(table)
@@ -79,7 +81,8 @@ class Comparison:
                 await self._name(parts[our["name"]])
 
     async def _in_parts(self, table: Table) -> None:
-        part = await next_part(self.original, table, self.workspace_id, None, PART_ROWS_MAX)
+        portion = Portion(self.pace)
+        part = await self._next(table, None, portion)
         while True:
             ours, theirs = await self._both(_digest(part), *part.arguments(self.workspace_id))
             self.found.rows += ours[0]["rows"]
@@ -87,8 +90,11 @@ class Comparison:
                 await self._name(part)
             if part.last is None:
                 return
-            await self.pace.breathe()
-            part = await next_part(self.original, table, self.workspace_id, part.last, PART_ROWS_MAX)
+            await portion.done(ours[0]["rows"])
+            part = await self._next(table, part.last, portion)
+
+    async def _next(self, table: Table, after: Key | None, portion: Portion) -> Part:
+        return await next_part(self.original, table, self.workspace_id, after, portion.of(PART_ROWS_MAX))
 
     async def _name(self, part: Part) -> None:
         """What differs is looked at once more, row by row."""

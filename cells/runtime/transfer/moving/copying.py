@@ -19,7 +19,7 @@ from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.keyset import Part, next_part, sizes_up_to
 from cells.runtime.transfer.moving.names import mark_of, slot_of, stream_of
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
-from cells.runtime.transfer.moving.pacing import Pace
+from cells.runtime.transfer.moving.pacing import Pace, Portion
 from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.proving import Proof
 from cells.runtime.transfer.moving.proving_copies import PROVED_ROWS_MAX, compare_copy, follow_original
@@ -140,6 +140,7 @@ async def _at_one_moment(ends: Ends, bookmark: Bookmark, progress: Copying) -> A
 
 async def _copy_all(ends: Ends, bookmark: Bookmark, progress: Copying) -> dict[str, int]:
     """The small tables together, the others part by part. Returns how many rows each has, counted to PART_ROWS_MIN + 1."""
+    progress.pace.begin()
     sizes = await sizes_up_to(ends.reader, ends.tables, ends.workspace_id, PART_ROWS_MIN)
     for table in ends.tables:
         if sizes[table.name] > PART_ROWS_MIN:
@@ -150,10 +151,12 @@ async def _copy_all(ends: Ends, bookmark: Bookmark, progress: Copying) -> dict[s
 
 
 async def _copy_parts(ends: Ends, table: Table, bookmark: Bookmark, progress: Copying) -> None:
+    portion = Portion(progress.pace)
     while (place := bookmark.places.get(table.name)) != WHOLE:
-        rows_max = min(PART_ROWS_MAX, max(PART_ROWS_MIN, bookmark.rows // PARTS_MIN))
+        rows_max = portion.of(min(PART_ROWS_MAX, max(PART_ROWS_MIN, bookmark.rows // PARTS_MIN)))
         part = await next_part(ends.reader, table, ends.workspace_id, place, rows_max, marks=True)
         await _copy_together(ends, [part], bookmark, progress)
+        await portion.done(rows_max)  # not before: the taking database is behind what was read, and works while the reader rests
 
 
 async def _copy_together(ends: Ends, parts: Sequence[Part], bookmark: Bookmark, progress: Copying) -> None:
@@ -166,6 +169,8 @@ async def _copy_together(ends: Ends, parts: Sequence[Part], bookmark: Bookmark, 
                 arguments = part.arguments(ends.workspace_id)
                 rows += await carry(ends.reader, ends.target, part.table, part.where, *arguments, told=progress.told)
                 bookmark.places[part.table.name] = WHOLE if part.last is None else part.last
+                if part is not parts[-1]:
+                    await progress.pace.breathe()
         bookmark.rows += rows
         await bookmark.save(ends.target)
     progress.rows_here += rows

@@ -15,6 +15,7 @@ from cells.runtime.transfer.moving.marks import close_marks
 from cells.runtime.transfer.moving.names import PREFIX, mark_of, slot_of
 from cells.runtime.transfer.moving.obstacles import obstacles
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase
+from cells.runtime.transfer.moving.pacing import Pace, nobody
 from cells.runtime.transfer.moving.proofs import Proofs
 from cells.runtime.transfer.moving.publishing import publish, unpublish
 from cells.runtime.transfer.moving.purging import purge_part
@@ -50,14 +51,15 @@ class Moves:
         ownership: Ownership,
         on_gone: Callable[[], None],
         forgetting: Forgetting | None = None,
+        served: Callable[[], int] = nobody,
     ) -> None:
         self._owner = database
         self.tables = tables
         self.ownership = ownership
         self._on_gone = on_gone
-        self._forgetting = forgetting
+        self._forgetting, self._served = forgetting, served
         self._copies: dict[str, Copying] = {}
-        self.proofs = Proofs(tables)
+        self.proofs = Proofs(tables, served)
 
     @property
     def database(self) -> OwnerDatabase:
@@ -90,7 +92,7 @@ class Moves:
     def _begin(self, move_id: str, workspace_id: WorkspaceId, source: str, problem: str) -> Copying:
         if sum(copying.running for copying in self._copies.values()) >= COPIES_MAX:
             raise CannotMove(f"{COPIES_MAX} copies run here already")
-        copying = self._copies[move_id] = Copying(problem=problem)
+        copying = self._copies[move_id] = Copying(problem=problem, pace=Pace(served=self._served))
         copying.task = asyncio.create_task(self._copy(move_id, workspace_id, source, copying))
         return copying
 
@@ -135,10 +137,12 @@ class Moves:
             await close_marks(connection, workspace_id, mark_of(move_id))
             await forget_bookmark(connection, move_id)
 
-    async def purge(self, workspace_id: WorkspaceId, *, forget: bool) -> tuple[bool, int]:
+    async def purge(self, workspace_id: WorkspaceId, *, forget: bool, speed: float = 0.0) -> tuple[bool, int]:
         """One part: of the rows, then of what is kept beside them. `forget`: at the end also the tenancy row (`_forget`)."""
+        pace = Pace(served=self._served)
+        pace.set(speed)
         async with self.database.connected(workspace_id) as connection:
-            deleted = await purge_part(connection, self.tables, workspace_id)
+            deleted = await purge_part(connection, self.tables, workspace_id, pace)
         if not deleted and self._forgetting is not None:
             deleted = await self._forgetting.part(workspace_id)
         if not deleted and forget:

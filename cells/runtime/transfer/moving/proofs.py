@@ -1,12 +1,14 @@
 """The proofs that this process keeps, by move."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.owner import OwnerDatabase
+from cells.runtime.transfer.moving.pacing import Pace, nobody
 from cells.runtime.transfer.moving.proving import Proof, compare_rest, keep_up, prove, rehearse
 from cells.runtime.transfer.moving.publishing import publish
 from cells.runtime.transfer.moving.subscribing import is_following
@@ -17,8 +19,8 @@ ATTEMPTS_MAX = 5
 
 
 class Proofs:
-    def __init__(self, tables: tuple[Table, ...]) -> None:
-        self._tables = tables
+    def __init__(self, tables: tuple[Table, ...], served: Callable[[], int] = nobody) -> None:
+        self._tables, self._served = tables, served
         self._proofs: dict[str, Proof] = {}
 
     async def look(
@@ -71,7 +73,9 @@ class Proofs:
             if not await is_following(connection, move_id):
                 raise CannotMove(f"nothing was copied here for move {move_id}")
         await publish(database, self._tables, move_id, workspace_id)
-        proof = self._proofs[move_id] = Proof(move_id, workspace_id, source, problem=problem, attempt=attempt)
+        proof = self._proofs[move_id] = Proof(
+            move_id, workspace_id, source, problem=problem, attempt=attempt, pace=Pace(served=self._served)
+        )
         proof.task = asyncio.create_task(prove(database, self._tables, proof))
         return proof
 

@@ -1,28 +1,38 @@
 """Deleting a workspace's rows where it is not at home, in parts small enough that the neighbours notice nothing."""
 
+import time
+
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.keyset import with_rows
 from cells.runtime.transfer.moving.names import PREFIX
 from cells.runtime.transfer.moving.owner import Owner
+from cells.runtime.transfer.moving.pacing import Pace, Portion
 from cells.runtime.transfer.moving.travelling import quoted
 from chassis.identity import WorkspaceId
 
 PART_ROWS_MAX = 5_000
+PART_S_MAX = 0.5
+"""With its rests: a slower or faster pace is heard with the next one."""
 
 
-async def purge_part(connection: Owner, tables: tuple[Table, ...], workspace_id: WorkspaceId) -> int:
+async def purge_part(connection: Owner, tables: tuple[Table, ...], workspace_id: WorkspaceId, pace: Pace | None = None) -> int:
     """Delete at most `PART_ROWS_MAX` rows; 0 when there are none. Raises CannotMove for a workspace that is owned or published here.
 
     A deletion that somebody follows would be applied at the owner: the whole workspace would be lost.
     """
     await _check(connection, workspace_id)
-    deleted = 0
+    deleted, until_s = 0, time.monotonic() + PART_S_MAX
     for table in reversed(await with_rows(connection, tables, workspace_id)):  # those that others refer to last
-        deleted += await _delete(connection, table, workspace_id, PART_ROWS_MAX - deleted)
-        if deleted >= PART_ROWS_MAX:
-            break
+        portion, whole = Portion(pace or Pace()), False
+        while not whole:
+            rows_max = portion.of(PART_ROWS_MAX - deleted)
+            gone = await _delete(connection, table, workspace_id, rows_max)
+            deleted, whole = deleted + gone, gone < rows_max
+            await portion.done(gone)
+            if deleted >= PART_ROWS_MAX or time.monotonic() >= until_s:
+                return deleted
     return deleted
 
 

@@ -109,7 +109,7 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
 
     async def Purge(self, request: transfer_pb2.PurgeRequest, context: Any) -> transfer_pb2.PurgeReply:
         async with self._answering(context, "purge", request) as workspace_id:
-            done, rows = await self._moves.purge(workspace_id, forget=request.forget)
+            done, rows = await self._moves.purge(workspace_id, forget=request.forget, speed=request.speed)
             return transfer_pb2.PurgeReply(done=done, rows=rows)
 
     async def Leftovers(self, request: transfer_pb2.LeftoversRequest, context: Any) -> transfer_pb2.LeftoversReply:
