@@ -25,7 +25,7 @@ from cells.runtime.bus import Bus, Claims, Ephemerals, Remembered, Shared
 from cells.runtime.gateway import Gateway, open_gateway
 from cells.runtime.ingress import Ingress
 from cells.runtime.jobs import DueWork, Errands, Followers
-from cells.runtime.log import Tenants, WorkspaceLog
+from cells.runtime.log import Rehearsal, Tenants, WorkspaceLog
 from cells.runtime.tenancy import Arrivals, Database, NotExecuted, RoleBypassesIsolation, TenancyTable, open_database
 from cells.runtime.tenancy.flags import KeptFlags
 from cells.runtime.transfer import (
@@ -200,9 +200,12 @@ def _owner(settings: CellSettings, stack: AsyncExitStack) -> OwnerDatabase | Non
 
 
 def _transfer(parts: Parts, ownership: Ownership, owner: OwnerDatabase | None, ingress: Ingress) -> TransferService:
-    forget, tables = parts.workload.forget, travelling(parts.workload.tables)
-    forgetting = None if forget is None else Forgetting(forget, parts.clock)
-    return TransferService(Moves(owner, tables, ownership, parts.table.wake, forgetting, lambda: ingress.in_flight))
+    workload, gone = parts.workload, parts.table.wake
+    forgetting = None if workload.forget is None else Forgetting(workload.forget, parts.clock)
+    attached = workload.attachments.told_by if workload.attachments is not None else frozenset[str]()
+    rehearsal = None if workload.rehearsal is None else Rehearsal(parts.database, parts.clock, workload.rehearsal)
+    tables, in_flight = travelling(workload.tables), lambda: ingress.in_flight
+    return TransferService(Moves(owner, tables, ownership, gone, forgetting, in_flight, attached=attached, rehearsal=rehearsal))
 
 
 def _attachments(parts: Parts, ownership: Ownership) -> AttachmentService:

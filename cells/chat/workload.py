@@ -9,6 +9,7 @@ from cells.chat.domain.abuse.guard import Guard
 from cells.chat.domain.addresses.planning import DUE as ADDRESSES
 from cells.chat.domain.addresses.reporting import Tell, reporting
 from cells.chat.domain.catalogue import chat_tables
+from cells.chat.domain.messages.rehearsing import RehearsePost
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.sharing import Asking
 from cells.chat.domain.reminders.service import DUE as REMINDERS
@@ -99,6 +100,7 @@ def chat(
         followers=rooms.search.followers,
         notices=rooms.search.notices,
         attachments=rooms.files.attachments,
+        rehearsal=RehearsePost,
         forget=rooms.search.forget,
     )
 

@@ -188,6 +188,11 @@ that stores what came of it. What raises, or dies, is done again after a while."
 class Attachments(Protocol):
     """A workspace's bytes outside the database. A move copies them as they lie, under the same keys; a key is written once."""
 
+    @property
+    def told_by(self) -> frozenset[str]:
+        """Tables whose rows speak of them. Such a row is stored after its bytes, and bytes of which no row speaks are nobody's: so
+        nothing is looked for while people wait for a move, unless such a row has changed in the last moment."""
+
     async def place(self) -> str:
         """Which store they lie in: cells that name the same one share it, and nothing is copied between them."""
 
@@ -245,4 +250,7 @@ class Workload:
     notices: Callable[[], Sequence[str]] = tuple
     """What an operator should know of this process now, in sentences; `waggle status` shows them."""
     attachments: Attachments | None = None
+    rehearsal: Callable[[], Change[Any]] | None = None
+    """What people do most, about nobody. A cell to which a workspace moves does it and takes it back before its people are made to
+    wait: its statements are planned then, and the first who come need not wait for that."""
     forget: Forget | None = None

@@ -23,10 +23,15 @@ async def prove(work: "Work", giver: "Cell", taker: "Cell", wait_ms: int = WAIT_
     return reply
 
 
-async def prove_rest(work: "Work", taker: "Cell", number: int) -> None:
-    """While people wait: what changed since the two were seen equal. Raises StepRefused where they differ now."""
+async def prove_rest(work: "Work", taker: "Cell", number: int) -> transfer_pb2.CompareRestReply:
+    """While people wait: once the seal with mark `number` is made, what changed since the two were seen equal.
+
+    Raises StepRefused where they differ now.
+    """
     request = transfer_pb2.CompareRestRequest(**work.key, number=number)
-    _refuse(await work.say(taker, "CompareRest", request, REST_S_MAX))
+    reply: transfer_pb2.CompareRestReply = await work.say(taker, "CompareRest", request, REST_S_MAX)
+    _refuse(reply)
+    return reply
 
 
 def _refuse(reply: Any) -> None:

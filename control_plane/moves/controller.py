@@ -37,7 +37,7 @@ PAUSE_SECONDS = Histogram(
 )
 PAUSE_PART_SECONDS = Histogram(
     "waggle_move_pause_part_seconds",
-    "Where a pause went: the seal; then, together, the mark and the comparison, and the last files; the opening.",
+    "Where a pause went: the seal, and from the same moment the comparison; the last files, if any; the decision; the opening.",
     ["part"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.5, 1, 2),
 )

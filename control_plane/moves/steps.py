@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 VERB_S_MAX = 30.0
 LOCK_TIMEOUT_MS = 1_000
 SEAL_S_MAX = 2.0
-MARK_MS_MAX = 2_000
 COPY_WAIT_MS = 500
 """Of one question after a copy: a small one is over by then, and nobody asked twice."""
 LAG_MS_SMALL = 250.0
@@ -34,8 +33,11 @@ PURGE_TURN_S = 0.5
 PURGE_PAUSE_S = 0.01
 WINDOW_POLL_S = 0.5
 LOOK_AGAIN_S = 0.05
+HELD_FIRST_S = 0.1
+"""From an opening on: in this time those who were held are answered, as a rule."""
 
 T = TypeVar("T")
+U = TypeVar("U")
 CellStub: TypeAlias = "CellAsyncStub"
 TransferStub: TypeAlias = "TransferAsyncStub"
 
@@ -71,6 +73,8 @@ class Work:
     """When the move was read, by the monotonic clock: its ages are of then, and it may have waited since."""
     speed: float = 1.0
     """Share of full speed at which rows are copied and deleted now; above 0."""
+    rest: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """For so many seconds nothing is asked of anybody."""
 
     def next_mark(self) -> int:
         """Rises from turn to turn whatever clocks say: the row's version counts turns, and a turn has few marks."""
@@ -167,22 +171,36 @@ async def back_freeze(work: Work) -> Outcome:
 async def _freeze(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
     """Seal; wait until the mark is through, so that all before it is; compare what changed; then the decision may be made.
 
-    Nobody is made to wait before all the rest is known to be equal, nor for a stream that is known to lag.
+    Nobody is made to wait before all the rest is known to be equal, nor for a stream that is known to lag, nor for files that
+    could be brought before.
     """
     proof = await prove(work, giver, taker, wait_ms=0)
     if not proof.done:
         return Wait(AGAIN_S if proof.problem else LOOK_AGAIN_S, {"compare_problem": proof.problem})
     if (lag_ms := await _lag_felt_ms(work, giver, taker)) > LAG_MS_FREEZE:
         return Wait(LOOK_AGAIN_S, {"lag_ms": round(lag_ms, 1), "lagged": work.move.facts.get("lagged", 0) + 1})
+    if not await work.attachments.bring(work.move.workspace_id, giver, taker, WAIT_MS):
+        return Wait(0.02)
     number, began_us = work.next_mark(), work.clock.now_us()
-    request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
-    with work.timed("seal"):
-        sealed = await work.say(giver, "Seal", request, SEAL_S_MAX)
-    await work.pause("sealed")
-    await asyncio.gather(_see_all(work, giver, taker, number, sealed), _bring_rest(work, giver, taker))
+    sealed, rest = await _together(_seal(work, giver, epoch, number), _prove_rest(work, taker, number))
+    if rest.HasField("seq") and rest.seq != sealed.seq:
+        raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {rest.seq} in {taker.name}")
+    if not rest.attachments or rest.attachments != proof.attachments:
+        await _bring_rest(work, giver, taker)
     await work.pause("seen")
-    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us, "parts_ms": work.parts_ms}
-    return Switch(taker.name, epoch + 1, facts)
+    facts = {"sealed_us": began_us, "seq": sealed.seq, "last_ts_us": sealed.last_ts_us}
+    return Switch(taker.name, epoch + 1, facts | {"parts_ms": work.parts_ms, "proved_us": work.clock.now_us()})
+
+
+async def _together(one: Awaitable[T], other: Awaitable[U]) -> tuple[T, U]:
+    """Both, or the first failure; then nothing of them goes on."""
+    tasks = asyncio.ensure_future(one), asyncio.ensure_future(other)
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _lag_felt_ms(work: Work, giver: Cell, taker: Cell) -> float:
@@ -192,29 +210,23 @@ async def _lag_felt_ms(work: Work, giver: Cell, taker: Cell) -> float:
     return await _lag_ms(work, giver, taker)
 
 
+async def _seal(work: Work, giver: Cell, epoch: int, number: int) -> transfer_pb2.SealReply:
+    request = transfer_pb2.SealRequest(**work.key, epoch=epoch, lock_timeout_ms=LOCK_TIMEOUT_MS, number=number)
+    with work.timed("seal"):
+        sealed: transfer_pb2.SealReply = await work.say(giver, "Seal", request, SEAL_S_MAX)
+    await work.pause("sealed")
+    return sealed
+
+
+async def _prove_rest(work: Work, taker: Cell, number: int) -> transfer_pb2.CompareRestReply:
+    """Asked before the seal is answered, since the taker hears of its mark as soon as anybody."""
+    with work.timed("compare"):
+        return await prove_rest(work, taker, number)
+
+
 async def _bring_rest(work: Work, giver: Cell, taker: Cell) -> None:
     with work.timed("files"):
         await bring_rest(work.attachments, work.move.workspace_id, giver, taker)
-
-
-async def _see_all(work: Work, giver: Cell, taker: Cell, number: int, sealed: transfer_pb2.SealReply) -> None:
-    """Raises StepRefused unless the taker has everything that was committed before the seal."""
-    await asyncio.gather(_see_mark(work, giver, taker, number, sealed), _prove_rest(work, taker, number))
-
-
-async def _prove_rest(work: Work, taker: Cell, number: int) -> None:
-    with work.timed("compare"):
-        await prove_rest(work, taker, number)
-
-
-async def _see_mark(work: Work, giver: Cell, taker: Cell, number: int, sealed: transfer_pb2.SealReply) -> None:
-    awaited = transfer_pb2.AwaitMarkRequest(**work.key, number=number, timeout_ms=MARK_MS_MAX)
-    with work.timed("mark"):
-        seen = await work.say(taker, "AwaitMark", awaited, MARK_MS_MAX / 1000 + 1)
-    if not seen.seen:
-        raise StepRefused(f"the last change did not reach {taker.name} within {MARK_MS_MAX} ms")
-    if seen.seq != sealed.seq:
-        raise StepRefused(f"the log ends at {sealed.seq} in {giver.name} and at {seen.seq} in {taker.name}")
 
 
 async def open_target(work: Work) -> Outcome:
@@ -226,21 +238,19 @@ async def open_source_again(work: Work) -> Outcome:
 
 
 async def _open(work: Work, giver: Cell, taker: Cell, epoch: int) -> Outcome:
-    """The giver tells every router that still asks it; neither waits for any router."""
+    """The giver tells every router that still asks it; neither waits for any router.
+
+    Who was held is answered first: a router has heard of the switch, most likely, and a giver that tells it of each session once more
+    would have it read that in front of their answers.
+    """
     facts, began_us = work.move.facts, work.clock.now_us()
     take = transfer_pb2.TakeRequest(workspace_id=work.move.workspace_id, epoch=epoch, seq=facts["seq"], last_ts_us=facts["last_ts_us"])
     retire = cell_pb2.RetireRequest(workspace_id=work.move.workspace_id, epoch=epoch, cell=taker.name)
-    retiring = asyncio.create_task(work.doors.ask(giver, lambda stub: stub.Retire(retire, timeout=VERB_S_MAX)))
-    try:
-        await work.say(taker, "Take", take)
-        opened_us = work.clock.now_us()
-    finally:
-        await asyncio.wait({retiring})
-        failed = retiring.exception()
-    if failed is not None:
-        raise failed
-    back = work.move.step is MoveStep.BACK_OPEN
+    await work.say(taker, "Take", take)
+    opened_us, back = work.clock.now_us(), work.move.step is MoveStep.BACK_OPEN
     arrived = {} if back else {"arrived_s": round(work.move.age_s + work.step_s() - work.move.step_age_s, 3)}
+    await work.rest(HELD_FIRST_S)
+    await work.doors.ask(giver, lambda stub: stub.Retire(retire, timeout=VERB_S_MAX))
     return Done({"back": back} | arrived | _pause(facts, began_us, opened_us, back=back))
 
 
@@ -249,7 +259,8 @@ def _pause(facts: Mapping[str, Any], began_us: int, opened_us: int, *, back: boo
     name = "back_pause_ms" if back else "pause_ms"
     if name in facts:
         return {}
-    parts = facts.get("parts_ms", {}) | {"take": round((opened_us - began_us) / 1000, 1)}
+    decide_us = began_us - facts.get("proved_us", began_us)
+    parts = facts.get("parts_ms", {}) | {"decide": round(decide_us / 1000, 1), "take": round((opened_us - began_us) / 1000, 1)}
     return {name: round((opened_us - facts["sealed_us"]) / 1000, 1), "opened_us": opened_us, "parts_ms": parts}
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event, make_url
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -62,13 +62,20 @@ async def open_registry(url: str, *, pool_size: int = 8) -> AsyncIterator[Regist
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S_MAX,
-        pool_pre_ping=True,
+        pool_use_lifo=True,  # what was asked last on a connection is prepared there
         connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": {"statement_timeout": str(STATEMENT_TIMEOUT_MS)}},
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
     try:
         yield _registry(engine)
     finally:
         await engine.dispose()
+
+
+def _refuse_closed(_connection: Any, record: Any, _proxy: Any) -> None:
+    """A server that restarted leaves closed connections in the pool, and they know it already: to ask each would be three round trips."""
+    if record.driver_connection.is_closed():
+        raise InvalidatePoolError("the connection was closed")
 
 
 def _registry(engine: AsyncEngine) -> Registry:

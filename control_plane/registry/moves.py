@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, func, insert, or_, select, update
+from sqlalchemy import Row, and_, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -16,7 +16,7 @@ from control_plane.registry.move_facts import ENDED, Move, MoveState, MoveStep
 from control_plane.registry.rollouts import refuse_while_migrating
 from control_plane.registry.states import WorkspaceState
 from control_plane.registry.tables import moves, workspaces
-from control_plane.registry.versions import next_version
+from control_plane.registry.versions import raised_version, told_of
 
 ENDED_NAMES = sorted(ENDED)
 PROBLEM_CHARACTERS_MAX = 500
@@ -99,19 +99,34 @@ class Moves:
 
         Raises Conflict when the move or the workspace is not as it was, TransitionRefused when the workspace may not move now.
         """
+        raised = raised_version()
+        recorded = _recording(move, step, facts, move.state, "").cte("recorded")
+        mine = and_(workspaces.c.id == move.workspace_id, workspaces.c.epoch == epoch - 1, workspaces.c.state == WorkspaceState.ACTIVE)
+        changing = update(workspaces).where(mine).values(cell=cell, epoch=epoch, version=select(raised.c.version).scalar_subquery())
+        changed = changing.returning(workspaces.c.id).cte("changed")
+        # All three in one statement, since people wait.
+        count = select(func.count()).select_from(changed).scalar_subquery().label("workspaces_changed")
+        decided: Any = select(*recorded.c, told_of(raised), count).select_from(raised.outerjoin(recorded, true()))
         async with self._engine.begin() as connection:
-            version = await next_version(connection)
-            after = await _record(connection, move, step, facts, move.state, "")
-            mine = and_(workspaces.c.id == move.workspace_id, workspaces.c.epoch == epoch - 1, workspaces.c.state == WorkspaceState.ACTIVE)
-            changed = update(workspaces).where(mine).values(cell=cell, epoch=epoch, version=version)
-            if (await connection.execute(changed)).rowcount != 1:
+            row = (await connection.execute(decided)).one()
+            if row.id is None:
+                raise Conflict(f"move {move.id} has gone on meanwhile")
+            if row.workspaces_changed != 1:
                 raise TransitionRefused(f"workspace {move.name} is not active at epoch {epoch - 1} any more")
-            return after
+            return _move(row)
 
 
 async def _record(
     connection: AsyncConnection, move: Move, step: MoveStep, facts: Mapping[str, Any], state: MoveState, problem: str
 ) -> Move:
+    row = (await connection.execute(_recording(move, step, facts, state, problem))).one_or_none()
+    if row is None:
+        raise Conflict(f"move {move.id} has gone on meanwhile")
+    return _move(row)
+
+
+def _recording(move: Move, step: MoveStep, facts: Mapping[str, Any], state: MoveState, problem: str) -> Any:
+    """Compare and set."""
     values: dict[str, Any] = {"step": step, "state": state, "facts": dict(facts), "version": move.version + 1}
     values["problem"] = problem[:PROBLEM_CHARACTERS_MAX]
     if step is not move.step:
@@ -119,10 +134,7 @@ async def _record(
     if state in ENDED:
         values |= {"ended_at": func.clock_timestamp(), "lease_until": None}
     as_read = and_(moves.c.id == move.id, moves.c.version == move.version)
-    row = (await connection.execute(update(moves).where(as_read).values(**values).returning(*_columns()))).one_or_none()
-    if row is None:
-        raise Conflict(f"move {move.id} has gone on meanwhile")
-    return _move(row)
+    return update(moves).where(as_read).values(**values).returning(*_columns())
 
 
 def _select() -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, Text, and_, cast, func, select, update
+from sqlalchemy import CTE, Row, Text, and_, cast, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.flags import FlagSet, Word
@@ -23,9 +23,18 @@ async def next_version(connection: AsyncConnection) -> int:
 
     Held until the transaction ends, so versions become visible in their own order, and a rolled-back one is used again.
     """
-    raised = update(directory).where(directory.c.id == 1).values(version=directory.c.version + 1).returning(directory.c.version).cte()
-    told = select(raised.c.version, func.pg_notify(CHANNEL, cast(raised.c.version, Text)))
-    return int((await connection.execute(told)).one().version)
+    raised = raised_version()
+    return int((await connection.execute(select(raised.c.version, told_of(raised)))).one().version)
+
+
+def raised_version() -> CTE:
+    """The same as a part of a larger statement, which reads it before anything else that locks, and selects `told_of` it."""
+    return update(directory).where(directory.c.id == 1).values(version=directory.c.version + 1).returning(directory.c.version).cte("raised")
+
+
+def told_of(raised: CTE) -> Any:
+    """Whoever follows the directory hears of it when the transaction commits."""
+    return func.pg_notify(CHANNEL, cast(raised.c.version, Text)).label("told")
 
 
 class DirectoryRows:

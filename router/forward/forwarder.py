@@ -226,7 +226,7 @@ async def forwarding(
     """A forwarder whose tunnels follow the table while the block runs. At the end every session's socket is closed with 1012."""
     bounds = limits or Limits()
     holding = HoldingRoom(bounds)
-    reopening = Reopening(table, bounds)
+    reopening = Reopening(table, bounds, holding)
 
     def on_tunnels() -> None:
         holding.wake_all()

@@ -6,7 +6,7 @@ held requests one, the leader, asks again from time to time; the others wait unt
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -74,6 +74,8 @@ class _Room:
     leader: "Held | None" = None
     waiting: dict["Held", asyncio.Future[None]] = field(default_factory=dict)
     inside: int = 0
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once everyone has left; whoever comes then finds another room."""
 
 
 class Held:
@@ -142,7 +144,16 @@ class HoldingRoom:
             self._count(room, -1, -size_bytes)
             held.leave(through=through)
             if not room.inside:
+                room.empty.set()
                 self._rooms.pop(route.workspace_id, None)
+
+    async def emptied(self, workspace_id: str, within_s: float) -> None:
+        """Return once none of the workspace's requests is held any more, or after `within_s`."""
+        room = self._rooms.get(workspace_id)
+        if room is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await room.empty.wait()
 
     def wake(self, workspace_id: str) -> None:
         """The workspace's route changed: let all its requests try."""

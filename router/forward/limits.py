@@ -27,6 +27,8 @@ class Limits:
     reopen_s_max: float = 30.0
     """A session that found no new process for so long is closed with 1012 (service restart)."""
     reopen_jitter_s: float = 0.25
+    reopen_after_held_s_max: float = 0.25
+    """So long sessions that look for a new process let their workspace's held requests go first: somebody waits for those."""
     reopening_max: int = 64
     """Sessions being opened anew at the same time; the others wait their turn."""
     opening_s_max: float = 10.0

@@ -12,7 +12,7 @@ from chassis.stream import StreamFull
 from protos.tunnel.v1 import tunnel_pb2
 from router.forward.cells import Cells
 from router.forward.errors import CellUnavailable, DeadlineExceeded, ForwardError, Overloaded
-from router.forward.hold import decide, learn
+from router.forward.hold import HoldingRoom, decide, learn
 from router.forward.limits import Limits
 from router.forward.sessions import GOING_AWAY, RoutedSession, TunnelLost
 from router.forward.sockets import SocketSink
@@ -53,8 +53,8 @@ class Reopening:
 
     cells: Cells
 
-    def __init__(self, table: RouteTable, limits: Limits) -> None:
-        self._table, self._limits = table, limits
+    def __init__(self, table: RouteTable, limits: Limits, holding: HoldingRoom) -> None:
+        self._table, self._limits, self._holding = table, limits, holding
         self._sessions: dict[WorkspaceId, set[RoutedSession]] = {}
         self._turns = asyncio.Semaphore(limits.reopening_max)
         self._changed = asyncio.Event()
@@ -116,6 +116,7 @@ class Reopening:
         """From process to process, until one takes the session or patience ends."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + self._limits.reopen_s_max
+        await self._holding.emptied(session.workspace_id, self._limits.reopen_after_held_s_max)
         await asyncio.sleep(random.uniform(0, self._limits.reopen_jitter_s))  # noqa: S311 - jitter, not a secret
         attempt = 0
         while not session.closed:

@@ -294,7 +294,7 @@ def _claims(state: State, index: int) -> Iterator[tuple[str, State, bool]]:
 def _messages(state: State, index: int, hand: Hand, said: tuple[Said, ...]) -> Iterator[tuple[str, State, bool]]:
     for number, one in enumerate(said):
         world, answer, came = _answered(state.world, one)
-        if _unseen(one, came) and _comes(state.world, one.place):
+        if _unseen(one, state.world, came) and _comes(state.world, one.place, said):
             if state.faults_left:
                 yield (
                     f"controller {index}: {one.verb} sees nothing in time",
@@ -311,13 +311,15 @@ def _messages(state: State, index: int, hand: Hand, said: tuple[Said, ...]) -> I
             yield f"controller {index}: {one.verb} is late", _with_answer(_late(state, one), index, hand, number, *away), True
 
 
-def _unseen(said: Said, came: bytes) -> bool:
+def _unseen(said: Said, world: World, came: bytes) -> bool:
+    if said.verb == "CompareRest":
+        return world.cells[said.place].mark < int(said.read().number)
     return said.verb == "AwaitMark" and not transfer_pb2.AwaitMarkReply.FromString(came).seen
 
 
-def _comes(world: World, place: int) -> bool:
-    """Something is on its way there: whoever waits need not give up."""
-    return move_world.applied(world, place) is not None
+def _comes(world: World, place: int, under_way: tuple[Said, ...]) -> bool:
+    """Something is on its way there, or about to be: whoever waits need not give up."""
+    return move_world.applied(world, place) is not None or any(said.verb == "Seal" for said in under_way)
 
 
 def _answered(world: World, said: Said) -> tuple[World, str, bytes]:
@@ -379,6 +381,10 @@ class Clock:
         return 0.0
 
 
+async def at_once(_rest_s: float) -> None:
+    """Of time nothing is assumed."""
+
+
 @dataclass(frozen=True)
 class Doors:
     waiting: list[Waiting] = field(default_factory=list)
@@ -415,7 +421,7 @@ def play(hand: Hand) -> "Turn | tuple[Said, ...] | None":
 async def _play(hand: Hand) -> "Turn | tuple[Said, ...] | None":
     move, doors = _move(hand.row, hand.age_s), Doors()
     source, target = (_registered(name) for name in NAMES)
-    step = asyncio.ensure_future(RUN[move.step](Work(move, source, target, doors, Clock())))
+    step = asyncio.ensure_future(RUN[move.step](Work(move, source, target, doors, Clock(), rest=at_once)))
     await _settle()
     for number, answer, came in hand.answers:
         _answer(doors.waiting.pop(number), answer, came)

@@ -160,7 +160,10 @@ def compare(world: World, place: int, request: Any) -> tuple[Cell, Any]:
 
 def compare_rest(world: World, place: int, request: Any) -> tuple[Cell, Any]:
     cell, giver = world.cells[place], world.cells[1 - place]
-    return cell, transfer_pb2.CompareRestReply(differs=[] if cell.data == giver.data else ["log"])
+    if cell.mark < request.number:
+        raise Refused("the mark did not come")
+    differs = [] if cell.data == giver.data else ["log"]
+    return cell, transfer_pb2.CompareRestReply(differs=differs, seq=cell.data[-1] if cell.data else 0)
 
 
 def take(world: World, place: int, request: Any) -> tuple[Cell, Any]:

@@ -11,6 +11,7 @@ import pytest
 from cells.runtime.transfer.moving import proving
 from cells.runtime.transfer.moving.changes import Changes, following
 from cells.runtime.transfer.moving.errors import CannotMove
+from cells.runtime.transfer.moving.proofs import Proofs
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
@@ -32,6 +33,11 @@ HARMS = {
     "extra": "INSERT INTO log SELECT workspace_id, -100000, ts_us, kind, audience, payload FROM log"
     " WHERE workspace_id = $1 AND seq = -99923",
 }
+PUT_UP = (
+    "INSERT INTO files (workspace_id, file_id, user_id, name, title, size, mimetype, filetype, mode, state, object_key, etag, alt_txt,"
+    " public_secret, scan, preview, media, created_us, expires_us, attempts)"
+    " VALUES ($1, 'F1', 'U', '', '', 1, '', '', '', 'ready', 'k', '', '', '', '', '', '{}', 1, 1, 0)"
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Moving:
         """What differs once it stands still."""
         sealed = await self.a.ownership.seal(self.ours, 1, 1000, f"waggle_{MOVE}", f"move:{MOVE}", number)
         assert await self.b.moves.await_mark(MOVE, self.ours, number, 10) == (True, sealed.seq)
-        return (await self.b.moves.proofs.rest(MOVE, number))[0]
+        return (await self.b.moves.proofs.rest(MOVE, number))[0].differs
 
     async def reopened(self, number: int) -> None:
         await self.a.ownership.unseal(self.ours, 1, f"waggle_{MOVE}", f"move:{MOVE}", number)
@@ -110,6 +116,20 @@ async def test_a_workspace_is_proved_while_it_is_written(two: tuple[FreshDatabas
         for side in (it.a, it.b):
             left = await execute(side.owner.url, "SELECT name FROM cursors WHERE name NOT LIKE 'move:%'")
             assert left == []
+
+
+async def test_a_row_that_speaks_of_bytes_is_noticed_between_the_proof_and_the_seal(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    async with moving(two, 10) as it:
+        proofs = it.b.moves.proofs = Proofs(it.b.moves.tables, attached=frozenset(("files",)))
+        assert await it.proved() == []
+        word = proofs.attachments(await proofs.look(it.b.owner, MOVE, it.ours, it.connection, 0, 1.0))
+        for number, changes in ((7, False), (8, True)):
+            if changes:
+                async with it.a.owner.connected(it.ours) as line:
+                    await line.execute(PUT_UP, it.ours)
+            assert await it.sealed(number) == []
+            assert (proofs.attachments(proofs._proofs[MOVE]) != word) is changes
+            await it.reopened(number + 1)
 
 
 @pytest.mark.parametrize("kind", HARMS)
@@ -176,4 +196,4 @@ async def test_the_way_back_is_proved_though_its_stream_has_the_name_of_the_othe
         await say(it.b, it.ours, 5, epoch=2)
         assert await Moving(it.b, it.a, it.ours, back).proved() == []
         await it.b.ownership.seal(it.ours, 2, 1000, f"waggle_{MOVE}", f"move:{MOVE}", 9)
-        assert (await it.a.moves.proofs.rest(MOVE, 9))[0] == []
+        assert (await it.a.moves.proofs.rest(MOVE, 9))[0].differs == []

@@ -139,3 +139,24 @@ async def test_a_route_change_wakes_its_own_workspace() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_who_lets_the_held_go_first_waits_for_all_of_them_and_not_for_ever() -> None:
+    room, let_go = HoldingRoom(Limits()), asyncio.Event()
+
+    async def hold() -> None:
+        with room.holding(TRIED, 1, Refusal.FROZEN):
+            await let_go.wait()
+
+    tasks = [asyncio.create_task(hold()) for _ in range(2)]
+    await asyncio.sleep(0)
+    await room.emptied("T2", 60)
+    await room.emptied(W, 0.01)
+    behind = asyncio.create_task(room.emptied(W, 60))
+    await asyncio.sleep(0)
+    assert not behind.done() and len(room) == 2
+    let_go.set()
+    async with asyncio.timeout(10):
+        await behind
+    assert len(room) == 0
+    await asyncio.gather(*tasks)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from cells.chat.domain.files.tables import files
 from cells.chat.files.store import ObjectStore
 from chassis.identity import WorkspaceId
 
@@ -12,6 +13,11 @@ PURGE_MAX = 200
 @dataclass(frozen=True, slots=True)
 class StoredAttachments:
     store: ObjectStore
+
+    @property
+    def told_by(self) -> frozenset[str]:
+        """Originals and thumbnails alike: by the row of their file."""
+        return frozenset((files.name,))
 
     async def place(self) -> str:
         return await self.store.identity()

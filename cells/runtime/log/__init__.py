@@ -14,6 +14,7 @@ from cells.runtime.log.partitions import (
     retire_partition,
     trim_log,
 )
+from cells.runtime.log.rehearsing import Rehearsal
 from cells.runtime.log.tenant import LoggedTenant, Tenants
 from cells.runtime.log.transaction import Transaction
 from cells.runtime.log.workspace_log import WorkspaceLog
@@ -31,6 +32,7 @@ __all__ = [
     "LoggedTenant",
     "Partition",
     "PartitionFigures",
+    "Rehearsal",
     "TableFigures",
     "Tenants",
     "Transaction",

@@ -40,19 +40,20 @@ async def locked(
     Raises NotMine without a row, RowLocked past the deadline (at most 0.5 s after it).
     """
     timeout_ms = min(timeout_ms or LOCK_TIMEOUT_MS, LOCK_TIMEOUT_MS_MAX)
-    async with database.writing(scope) as connection:
-        row = await _lock(database, connection, scope, timeout_ms, "on" if written else "off")
+    async with database.writing(scope, *_bounds(timeout_ms), f"synchronous_commit = {'on' if written else 'off'}") as connection:
+        row = await _lock(database, connection, scope, timeout_ms)
         if row is None:
             raise NotMine(scope.workspace_id)
         yield connection, tenancy_of(row)
 
 
-async def _lock(database: Database, connection: AsyncConnection, scope: TenantScope, timeout_ms: int, waits: str) -> Row[Any] | None:
+def _bounds(timeout_ms: int) -> tuple[str, str]:
     """The server gives up by itself a little after the deadline, so that there is still a wait to look at when it comes."""
+    return f"lock_timeout = {timeout_ms + _LOOK_MS:d}", f"statement_timeout = {timeout_ms + 2 * _LOOK_MS:d}"
+
+
+async def _lock(database: Database, connection: AsyncConnection, scope: TenantScope, timeout_ms: int) -> Row[Any] | None:
     driver = driver_of(connection)
-    lock_ms, statement_ms = timeout_ms + _LOOK_MS, timeout_ms + 2 * _LOOK_MS
-    bounds = f"SET LOCAL lock_timeout = {lock_ms:d}; SET LOCAL statement_timeout = {statement_ms:d}"
-    await driver.execute(f"{bounds}; SET LOCAL synchronous_commit = {waits}")
     waiting = asyncio.create_task(_select(connection, scope))
     blockers = ""
     try:

@@ -481,12 +481,15 @@ class CompareReply(_message.Message):
     ROWS_FIELD_NUMBER: _builtins.int
     DIFFERS_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     done: _builtins.bool
     """both were equal at one moment, and whatever changes since is known"""
     rows: _builtins.int
     """compared so far"""
     problem: _builtins.str
     """why the last attempt ended; the next call begins again"""
+    attachments: _builtins.str
+    """another word whenever a row that speaks of bytes outside the database has changed; empty: not known"""
     @_builtins.property
     def differs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """tables and keys"""
@@ -498,10 +501,11 @@ class CompareReply(_message.Message):
         rows: _builtins.int = ...,
         differs: _abc.Iterable[_builtins.str] | None = ...,
         problem: _builtins.str = ...,
+        attachments: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["differs", b"differs", "done", b"done", "problem", b"problem", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "differs", b"differs", "done", b"done", "problem", b"problem", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -539,8 +543,14 @@ class CompareRestReply(_message.Message):
 
     DIFFERS_FIELD_NUMBER: _builtins.int
     ROWS_FIELD_NUMBER: _builtins.int
+    SEQ_FIELD_NUMBER: _builtins.int
+    ATTACHMENTS_FIELD_NUMBER: _builtins.int
     rows: _builtins.int
     """that had changed"""
+    seq: _builtins.int
+    """of the last event in the log here"""
+    attachments: _builtins.str
+    """as in CompareReply: the same word means that no such row has changed since"""
     @_builtins.property
     def differs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -548,12 +558,16 @@ class CompareRestReply(_message.Message):
         *,
         differs: _abc.Iterable[_builtins.str] | None = ...,
         rows: _builtins.int = ...,
+        seq: _builtins.int | None = ...,
+        attachments: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seq", b"_seq", "seq", b"seq"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["differs", b"differs", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seq", b"_seq", "attachments", b"attachments", "differs", b"differs", "rows", b"rows", "seq", b"seq"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__seq: _TypeAlias = _typing.Literal["seq"]  # noqa: Y015
+    _WhichOneofArgType__seq: _TypeAlias = _typing.Literal["_seq", b"_seq"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seq) -> _WhichOneofReturnType__seq | None: ...
 
 Global___CompareRestReply: _TypeAlias = CompareRestReply  # noqa: Y015
 

@@ -191,7 +191,7 @@ class TransferServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CompareRest(self, request, context):
-        """once the giver is sealed: what changed since
+        """waits until the giver is sealed and all is here: what changed since
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,7 @@ class TransferStub:
     Compare: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CompareRequest, _transfer_pb2.CompareReply]
     """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
     CompareRest: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.CompareRestRequest, _transfer_pb2.CompareRestReply]
-    """once the giver is sealed: what changed since"""
+    """waits until the giver is sealed and all is here: what changed since"""
     Take: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.TakeRequest, _cell_pb2.TenancyReply]
     """-> active at the epoch given, where the other cell's log ended"""
     Drop: _grpc.UnaryUnaryMultiCallable[_transfer_pb2.DropRequest, _transfer_pb2.DropReply]
@@ -89,7 +89,7 @@ class TransferAsyncStub(TransferStub):
     Compare: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CompareRequest, _transfer_pb2.CompareReply]  # type: ignore[assignment]
     """said to the taker: begin, or say how far it is; what is equal is kept watch over"""
     CompareRest: _aio.UnaryUnaryMultiCallable[_transfer_pb2.CompareRestRequest, _transfer_pb2.CompareRestReply]  # type: ignore[assignment]
-    """once the giver is sealed: what changed since"""
+    """waits until the giver is sealed and all is here: what changed since"""
     Take: _aio.UnaryUnaryMultiCallable[_transfer_pb2.TakeRequest, _cell_pb2.TenancyReply]  # type: ignore[assignment]
     """-> active at the epoch given, where the other cell's log ended"""
     Drop: _aio.UnaryUnaryMultiCallable[_transfer_pb2.DropRequest, _transfer_pb2.DropReply]  # type: ignore[assignment]
@@ -188,7 +188,7 @@ class TransferServicer(metaclass=_abc_1.ABCMeta):
         request: _transfer_pb2.CompareRestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_transfer_pb2.CompareRestReply, _abc.Awaitable[_transfer_pb2.CompareRestReply]]:
-        """once the giver is sealed: what changed since"""
+        """waits until the giver is sealed and all is here: what changed since"""
 
     @_abc_1.abstractmethod
     def Take(

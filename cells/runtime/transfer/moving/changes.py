@@ -5,6 +5,7 @@ Told by the database's own log, so no writer can pass it by, and no trigger slow
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class Changes:
     stream: Following | None = None
     local: int = 0
     """How many rows were changed here by somebody, and not by a subscription."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """How many rows were changed, by table; never begun anew."""
     _keys: set[tuple[str, Key]] = field(default_factory=set)
     _marks: dict[str, int] = field(default_factory=dict)
     _moved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,6 +49,7 @@ class Changes:
             self._moved.set()
             return
         self.local += not touched.applied
+        self.counts[touched.table] += 1
         key = tuple(row[name] or "" for name in self.keys_of[touched.table])
         self._keys.add((touched.table, key))
         if len(self._keys) > KEYS_MAX:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import asyncpg
 from sqlalchemy import Table
 
+from cells.runtime.log import Rehearsal
 from cells.runtime.tenancy import NotMine, Tenancy, TenancyState
 from cells.runtime.transfer.moving.bookmarks import forget_bookmark, read_bookmark
 from cells.runtime.transfer.moving.copying import Copying, copy_workspace
@@ -52,6 +53,9 @@ class Moves:
         on_gone: Callable[[], None],
         forgetting: Forgetting | None = None,
         served: Callable[[], int] = nobody,
+        *,
+        attached: frozenset[str] | None = frozenset(),
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self._owner = database
         self.tables = tables
@@ -59,7 +63,7 @@ class Moves:
         self._on_gone = on_gone
         self._forgetting, self._served = forgetting, served
         self._copies: dict[str, Copying] = {}
-        self.proofs = Proofs(tables, served)
+        self.proofs = Proofs(tables, served, attached=attached, rehearsal=rehearsal)
 
     @property
     def database(self) -> OwnerDatabase:

@@ -5,6 +5,7 @@ end, by the stream or past it, is told by that database's own log; so while the 
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,18 +19,30 @@ from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.names import mark_of, slot_of, stream_of
 from cells.runtime.transfer.moving.owner import Owner, OwnerDatabase, url_of
 from cells.runtime.transfer.moving.pacing import Pace
+from cells.runtime.transfer.ownership import CLOSED
 from chassis.identity import WorkspaceId
 
 IDLE_S_MAX = 900.0
 CHANGES_LEFT_MAX = 200
 """More than so many changed rows are compared before anybody is made to wait; fewer take a moment."""
 ROUNDS_MAX = 4
-MARK_TOLD_S_MAX = 3.0
+REST_S_MAX = 4.0
+"""From the order to seal until all is known to be equal: people wait. The seal itself may take two of them."""
 CUT_TOLD_S_MAX = 120.0
 """Of a log that is read from far back, as that of a move in its window is. Nobody waits for it, but what it has not told yet is not
 counted among the rows that changed."""
 WRITTEN_EVERY_S, WRITTEN_EVERY_S_MAX = 0.005, 0.1
 WRITTEN_GROWTH = 1.3
+APPLIED_EVERY_S, APPLIED_EVERY_S_MAX = 0.001, 0.05
+APPLIED_GROWTH = 1.2
+
+# A row once the mark is applied: where the log ends then; and the stream's commits are asked to the disk, where the copy's own log tells
+# of them. A subscription leaves that to others: left alone it would be told 200 ms later (`wal_writer_delay`), and people wait.
+_APPLIED = """
+SELECT pg_logical_emit_message(false, 'waggle', '', true),
+  (SELECT seq FROM log WHERE workspace_id = $1 ORDER BY seq DESC LIMIT 1) AS head
+FROM cursors WHERE workspace_id = $1 AND name = $2 AND seq >= $3
+"""
 
 
 @dataclass
@@ -50,6 +63,8 @@ class Proof:
     pace: Pace = field(default_factory=Pace)
     rounds: int = 0
     """How often what had changed was compared since it last held."""
+    nonce: str = field(default_factory=lambda: secrets.token_hex(4))
+    """No two proofs have the same."""
     task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
     @property
@@ -121,18 +136,56 @@ async def _keep_up(database: OwnerDatabase, tables: tuple[Table, ...], proof: Pr
             await _compare_changed(database, tables, proof, original, copy)
 
 
-async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> tuple[list[str], int]:
-    """(what differs, how many rows were compared) in a workspace that is sealed with mark `number`: nothing, if it arrived whole.
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What had changed since all was equal, in a workspace that stands still."""
 
-    Raises CannotMove without a proof.
+    differs: list[str]
+    rows: int
+    seq: int
+    """Of the last event in the copy's log."""
+
+
+async def compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> Rest:
+    """Waits for the seal with mark `number`, and until all that came before it is here. Nothing differs if it arrived whole.
+
+    What the original's log tells up to the mark is compared once it is applied, while the copy's log is awaited; that tells of no
+    other rows, unless somebody changed what the stream had not. Raises CannotMove without a proof, or where the mark does not come.
     """
     if not proof.running or not proof.equal.is_set() or len(proof.lines) != 2:
         raise CannotMove(f"nothing is proved for move {proof.move_id}: {proof.problem or 'it is compared still'}")
-    await _await_told(proof, mark_of(proof.move_id), number, MARK_TOLD_S_MAX)
-    found = Compared()
-    keys = proof.changes[0].peek() | proof.changes[1].peek()
-    await Comparison(*proof.lines, proof.workspace_id, found).of_keys(tables, keys)
-    return [*found.differs, *_strange(proof)], len(keys)
+    try:
+        async with asyncio.timeout(REST_S_MAX):
+            return await _compare_rest(tables, proof, number)
+    except TimeoutError:
+        raise CannotMove(f"the last change was not here within {REST_S_MAX:.0f} s") from None
+
+
+async def _compare_rest(tables: tuple[Table, ...], proof: Proof, number: int) -> Rest:
+    (there, here), (original, copy), mark = proof.changes, proof.lines, mark_of(proof.move_id)
+    comparison = Comparison(original, copy, proof.workspace_id, found := Compared())
+    await there.await_mark(mark, number, REST_S_MAX)
+    seq = await _applied(proof, mark, number)
+    keys = there.peek() | here.peek()
+    told = asyncio.create_task(here.await_mark(mark, number, REST_S_MAX))
+    try:
+        await comparison.of_keys(tables, keys)
+        await told
+    finally:
+        told.cancel()
+        await asyncio.wait({told})
+    more = here.peek() - keys
+    await comparison.of_keys(tables, more)
+    return Rest([*found.differs, *_strange(proof)], len(keys) + len(more), seq)
+
+
+async def _applied(proof: Proof, mark: str, number: int) -> int:
+    """Where the copy's log ends, once the stream has brought the mark."""
+    pause_s = APPLIED_EVERY_S
+    while (row := await proof.lines[1].fetchrow(_APPLIED, proof.workspace_id, mark, number)) is None:
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * APPLIED_GROWTH, APPLIED_EVERY_S_MAX)
+    return row["head"] or 0
 
 
 async def _await_told(proof: Proof, mark: str, number: int, timeout_s: float) -> None:
@@ -159,6 +212,7 @@ async def _await_told(proof: Proof, mark: str, number: int, timeout_s: float) ->
 async def rehearse(tables: tuple[Table, ...], proof: Proof) -> None:
     """Ask what will be asked in the freeze, so that it is planned and its pages are read before anybody waits for it."""
     original, copy = proof.lines
+    await copy.fetchrow(_APPLIED, proof.workspace_id, mark_of(proof.move_id), CLOSED)
     keys = proof.changes[0].peek() | proof.changes[1].peek()
     await Comparison(original, copy, proof.workspace_id, Compared()).of_keys(tables, keys)
 

@@ -89,12 +89,15 @@ class TransferService(transfer_pb2_grpc.TransferServicer):
             moves, wait_s = self._moves, min(request.wait_ms, COMPARE_MS_MAX) / 1000
             proof = await moves.proofs.look(moves.database, request.move_id, workspace_id, request.connection, request.speed, wait_s)
             found = proof.compared
-            return transfer_pb2.CompareReply(done=proof.holds, rows=found.rows, differs=found.differs, problem=proof.problem)
+            word = moves.proofs.attachments(proof)
+            return transfer_pb2.CompareReply(
+                done=proof.holds, rows=found.rows, differs=found.differs, problem=proof.problem, attachments=word
+            )
 
     async def CompareRest(self, request: transfer_pb2.CompareRestRequest, context: Any) -> transfer_pb2.CompareRestReply:
         async with self._answering(context, "compare_rest", request):
-            differs, rows = await self._moves.proofs.rest(request.move_id, request.number)
-            return transfer_pb2.CompareRestReply(differs=differs, rows=rows)
+            rest, word = await self._moves.proofs.rest(request.move_id, request.number)
+            return transfer_pb2.CompareRestReply(differs=rest.differs, rows=rest.rows, seq=rest.seq, attachments=word)
 
     async def Take(self, request: transfer_pb2.TakeRequest, context: Any) -> cell_pb2.TenancyReply:
         async with self._answering(context, "take", request) as workspace_id:
