@@ -16,6 +16,7 @@ import pytest
 from control_plane.provision.processes import free_port
 from tests.harness.eventually import eventually
 from tests.harness.platform import WAGGLE, Platform, Refused, clean_environment
+from tests.harness.prepared import prepare_home
 
 pytestmark = pytest.mark.system
 READY_FROM_NOTHING_S, CELL_ADDED_S = 120, 60
@@ -116,8 +117,11 @@ def test_ctrl_c_in_the_foreground_stops_everything(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_down_leaves_no_process_and_up_serves_without_a_cell_that_cannot_start(tmp_path: Path) -> None:
+async def test_down_leaves_no_process_and_up_serves_without_a_cell_that_cannot_start(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     platform = Platform(tmp_path / "home", free_port())
+    prepare_home(platform.home, tmp_path_factory)
     platform.up(cells=2)
     demo = json.loads((platform.home / "demo.json").read_text())["name"]
     burnt = {"cell-1", "cell-2"} - {platform.waggle("workspace", "show", demo)["cell"]}

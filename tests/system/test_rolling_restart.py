@@ -2,12 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from control_plane.provision.processes import free_port
 from tests.chaos.stage import Stage, staged
 from tests.harness.eventually import eventually
 from tests.harness.platform import Platform
@@ -15,16 +12,6 @@ from tests.harness.platform import Platform
 pytestmark = [pytest.mark.system, pytest.mark.anyio, pytest.mark.lasts(300)]
 PROCESSES = ("cell-1", "cell-2", "router")
 POSTS_BETWEEN = 40
-
-
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
-    running = Platform(tmp_path / "home", free_port())
-    running.up(cells=2)
-    try:
-        yield running
-    finally:
-        running.down()
 
 
 async def restart(platform: Platform, process: str) -> None:
