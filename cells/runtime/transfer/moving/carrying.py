@@ -16,10 +16,23 @@ async def nothing(size: int) -> None:
     """Nobody asked to be told."""
 
 
+async def nothing_more() -> None:
+    """The reader rests when it is through."""
+
+
 async def carry(
-    reader: Owner, target: Owner, table: Table, where: str, *arguments: object, told: Callable[[int], Awaitable[None]] = nothing
+    reader: Owner,
+    target: Owner,
+    table: Table,
+    where: str,
+    *arguments: object,
+    told: Callable[[int], Awaitable[None]] = nothing,
+    then: Callable[[], Awaitable[None]] = nothing_more,
 ) -> int:
-    """How many rows of `reader` went to `target`. A full queue holds the reader back; `told` hears of each chunk's bytes."""
+    """How many rows of `reader` went to `target`. A full queue holds the reader back; `told` hears of each chunk's bytes.
+
+    `then` is what the reader does once it is through, while the target still takes in the rest.
+    """
     chunks: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_CHUNKS_MAX)
 
     async def put(data: bytes) -> None:
@@ -32,6 +45,7 @@ async def carry(
             await reader.copy_from_query(query, output=put, format="binary")
         finally:
             await chunks.put(None)
+        await then()
 
     async def given() -> AsyncIterator[bytes]:
         while (chunk := await chunks.get()) is not None:

@@ -6,14 +6,15 @@ stopped: at a new moment, to which the rows that are here already are brought fi
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy import Table
 
 from cells.runtime.transfer.moving.bookmarks import WHOLE, Bookmark, forget_bookmark, read_bookmark
-from cells.runtime.transfer.moving.carrying import carry
+from cells.runtime.transfer.moving.carrying import carry, nothing_more
 from cells.runtime.transfer.moving.cutting import cut, reading
 from cells.runtime.transfer.moving.errors import CannotMove
 from cells.runtime.transfer.moving.keyset import Part, next_part, sizes_up_to
@@ -27,6 +28,7 @@ from cells.runtime.transfer.moving.publishing import unpublish
 from cells.runtime.transfer.moving.purging import delete_rows
 from cells.runtime.transfer.moving.renewing import changed_since, renew
 from cells.runtime.transfer.moving.subscribing import is_kept, make_slot_by, subscribe
+from cells.runtime.transfer.moving.travelling import Key
 from chassis.identity import WorkspaceId
 
 PART_ROWS_MIN, PART_ROWS_MAX = 2_000, 20_000
@@ -151,15 +153,25 @@ async def _copy_all(ends: Ends, bookmark: Bookmark, progress: Copying) -> dict[s
 
 
 async def _copy_parts(ends: Ends, table: Table, bookmark: Bookmark, progress: Copying) -> None:
-    portion = Portion(progress.pace)
-    while (place := bookmark.places.get(table.name)) != WHOLE:
+    """At full speed the reader looks for the end of the next part while the target, which is slower, takes in the rest of this one."""
+    portion, ahead = Portion(progress.pace), list[tuple[Part, int]]()
+
+    async def look(after: Key | None) -> None:
         rows_max = portion.of(min(PART_ROWS_MAX, max(PART_ROWS_MIN, bookmark.rows // PARTS_MIN)))
-        part = await next_part(ends.reader, table, ends.workspace_id, place, rows_max, marks=True)
-        await _copy_together(ends, [part], bookmark, progress)
+        ahead.append((await next_part(ends.reader, table, ends.workspace_id, after, rows_max, marks=True), rows_max))
+
+    while (place := bookmark.places.get(table.name)) != WHOLE:
+        if not ahead:
+            await look(place)
+        part, rows_max = ahead.pop()
+        then = partial(look, part.last) if part.last is not None and progress.pace.speed >= 1.0 else nothing_more
+        await _copy_together(ends, [part], bookmark, progress, then)
         await portion.done(rows_max)  # not before: the taking database is behind what was read, and works while the reader rests
 
 
-async def _copy_together(ends: Ends, parts: Sequence[Part], bookmark: Bookmark, progress: Copying) -> None:
+async def _copy_together(
+    ends: Ends, parts: Sequence[Part], bookmark: Bookmark, progress: Copying, then: Callable[[], Awaitable[None]] = nothing_more
+) -> None:
     """These parts and their bookmark come together or not at all."""
     rows = 0
     async with ends.target.transaction():
@@ -167,7 +179,7 @@ async def _copy_together(ends: Ends, parts: Sequence[Part], bookmark: Bookmark, 
         for part in parts:
             if bookmark.places.get(part.table.name) != WHOLE:
                 arguments = part.arguments(ends.workspace_id)
-                rows += await carry(ends.reader, ends.target, part.table, part.where, *arguments, told=progress.told)
+                rows += await carry(ends.reader, ends.target, part.table, part.where, *arguments, told=progress.told, then=then)
                 bookmark.places[part.table.name] = WHOLE if part.last is None else part.last
                 if part is not parts[-1]:
                     await progress.pace.breathe()
