@@ -21,3 +21,10 @@ class SearchSettings:
         max=1_000_000_000,
         help="from how many messages on a workspace has an index of its own in OpenSearch",
     )
+    at_once: int = setting(
+        "WAGGLE_CELL_SEARCHES_AT_ONCE",
+        default=0,
+        min=0,
+        max=1_000,
+        help="searches that a process answers at once, the others wait their turn; 0: as many as there are processors",
+    )

@@ -98,7 +98,7 @@ class Searching:
             raise NoQuery
         paging = Paging.of(call.arguments)
         answer: Answer = {"query": call.arguments.query}
-        async with call.tenant.reading() as connection:
+        async with self._finding.turn(call.tenant.scope.workspace_id), call.tenant.reading() as connection:
             found = await self._finding.find(connection, call.tenant.scope, _wish(call, paging), messages=messages, files=files)
             shaping = Shaping(call, connection)
             if messages:

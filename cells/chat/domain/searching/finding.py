@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cells.chat.domain.files.repository import Files
 from cells.chat.domain.searching.resolving import Asker, needle_of
 from cells.chat.domain.searching.sight_repository import Sight
+from cells.chat.domain.searching.turns import Turns
 from cells.chat.domain.users.zones import zone_face
 from cells.chat.search.engines import Engines, widened
 from cells.chat.search.hits import TOTAL_MAX, Found, Hit, Order, Question
@@ -34,7 +35,10 @@ class Remembering(Protocol):
 
 
 class Library(Protocol):
-    """The engines that know a workspace well enough to answer for it."""
+    """The engines that know a workspace well enough to answer for it; they are asked in turn."""
+
+    @property
+    def turns(self) -> Turns: ...
 
     async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines: ...
 
@@ -66,6 +70,7 @@ class Finding:
     def __init__(self, library: Library, remembered: Remembering) -> None:
         self._library = library
         self._remembered = remembered
+        self.turn = library.turns.turn
 
     async def find(self, connection: AsyncConnection, scope: TenantScope, wish: Wish, *, messages: bool, files: bool) -> Searched:
         """Everything in one snapshot: what may be seen is asked first, and nothing else is looked at."""

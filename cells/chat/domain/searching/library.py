@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cells.chat.domain.searching.opensearch_sink import engine_of
 from cells.chat.domain.searching.progress_repository import ProgressBook
+from cells.chat.domain.searching.turns import Turns
 from cells.chat.search.engines import Engines
 from cells.chat.search.opensearch import Cluster, OpenSearchEngine
 from cells.chat.search.postgres_repository import PostgresEngine
@@ -17,6 +18,9 @@ LAG_EVENTS_MAX = 1_000
 class PostgresAlone:
     """For cells that have no other."""
 
+    def __init__(self, turns: Turns | None = None) -> None:
+        self.turns = turns or Turns()
+
     async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines:
         return Engines((PostgresEngine(connection, scope),))
 
@@ -24,8 +28,8 @@ class PostgresAlone:
 class WithOpenSearch:
     """OpenSearch where its index is whole and up to date, and while it answers; PostgreSQL always."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    def __init__(self, cluster: Cluster, turns: Turns | None = None) -> None:
+        self._cluster, self.turns = cluster, turns or Turns()
 
     async def engines(self, connection: AsyncConnection, scope: TenantScope) -> Engines:
         postgres = PostgresEngine(connection, scope)

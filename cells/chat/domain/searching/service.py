@@ -14,6 +14,7 @@ from cells.chat.domain.searching.library import PostgresAlone, WithOpenSearch
 from cells.chat.domain.searching.opensearch_sink import NEXT, Keeping
 from cells.chat.domain.searching.postgres_sink import PostgresSink
 from cells.chat.domain.searching.progress_repository import Progress, ProgressBook
+from cells.chat.domain.searching.turns import Turns
 from cells.chat.search.opensearch import Cluster
 from cells.chat.search.opensearch_index import Names
 from cells.chat.search.opensearch_purging import purge_part
@@ -57,15 +58,16 @@ class Search:
 
 def search_of(settings: SearchSettings, cell: str, clock: Clock) -> Search:
     """`cell` names the indexes, so that no two cells share one."""
+    turns = Turns(settings.at_once)
     postgres = partial(follow_with_postgres, indexing=Indexing(PostgresSink()))
     if settings.opensearch_url is None:
         commands = _Commands(None)
-        return Search(PostgresAlone(), {"postgres": postgres}, commands.all())
+        return Search(PostgresAlone(turns), {"postgres": postgres}, commands.all())
     cluster = Cluster(settings.opensearch_url, Names(f"waggle-{cell}"), clock)
     keeping = Keeping(cluster, settings.own_index_documents)
     followers = {"postgres": postgres, "opensearch": partial(follow_with_opensearch, keeping=keeping)}
     return Search(
-        WithOpenSearch(cluster),
+        WithOpenSearch(cluster, turns),
         followers,
         _Commands(keeping).all(),
         lambda: () if cluster.answers else (PASSED_OVER,),
