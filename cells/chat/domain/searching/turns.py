@@ -1,13 +1,13 @@
 """Few searches at once: where all processors are taken, one that waits for its turn ends sooner than one that shares with all others."""
 
 import asyncio
+import collections
 import os
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
-from prometheus_client import Counter as Metric
+from prometheus_client import Counter
 
 from cells.chat.domain.abuse.errors import SlowDown
 from chassis.identity import WorkspaceId
@@ -17,7 +17,7 @@ WAITING_MAX, WAITING_OF_ONE_MAX = 64, 32
 """Searches that wait; and of one workspace, so that none keeps all others out."""
 WAIT_S_MAX = 5.0
 RETRY_AFTER_S = 2
-TURNED_AWAY = Metric("waggle_search_turned_away_total", "Searches answered with ratelimited because too many waited")
+TURNED_AWAY = Counter("waggle_search_turned_away_total", "Searches answered with ratelimited because too many waited")
 
 
 class Turns:
@@ -25,7 +25,7 @@ class Turns:
 
     def __init__(self, at_once: int = 0) -> None:
         self._free = asyncio.Semaphore(at_once or max(AT_ONCE_MIN, os.cpu_count() or 1))
-        self._waiting: Counter[WorkspaceId] = Counter()
+        self._waiting: collections.Counter[WorkspaceId] = collections.Counter()
 
     @asynccontextmanager
     async def turn(self, workspace_id: WorkspaceId) -> AsyncIterator[None]:
@@ -39,7 +39,7 @@ class Turns:
         except TimeoutError:
             self._turn_away()
         finally:
-            self._waiting -= Counter((workspace_id,))  # forgets whoever has none left
+            self._waiting -= collections.Counter((workspace_id,))  # forgets whoever has none left
         try:
             yield
         finally:
