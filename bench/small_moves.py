@@ -38,7 +38,7 @@ async def measure(setting: Setting, report: Report) -> None:
     report.add("small move, CPU of all processes", 1000 * cpu_s / len(took_s), "ms", detail="and of what they do beside it")
     report.add("small move, end to end p95", quantile(took_s, 0.95), "s", at_most=P95_S_MAX, detail=f"p50 {quantile(took_s, 0.5):.2f} s")
     ran_s = [took - waited for took, waited in zip(took_s, waited_s, strict=True)]
-    report.add("small move, once it has its turn p95", quantile(ran_s, 0.95), "s", detail="the pace lets one run at first, later four")
+    report.add("small move, once it has its turn p95", quantile(ran_s, 0.95), "s", detail="four share the machine")
 
 
 async def _run(control: Orders, workspaces: list[str], until_s: float, took_s: list[float], rows: list[int], moves: list[str]) -> None:
