@@ -63,8 +63,8 @@ async def open_database(
     engine = create_async_engine(
         _driver_url(url),
         isolation_level="AUTOCOMMIT",
-        pool_size=pool_size,
-        max_overflow=overflow_max,
+        pool_size=pool_size + overflow_max,  # all are kept: one made for a burst costs tens of milliseconds, just then
+        max_overflow=0,
         pool_timeout=pool_timeout_s,
         pool_use_lifo=True,
         pool_reset_on_return=None,

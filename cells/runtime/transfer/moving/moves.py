@@ -1,7 +1,7 @@
 """What a cell does for a move, verb by verb; all of it may be said again."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import asyncpg
 from sqlalchemy import Table
@@ -26,6 +26,8 @@ from chassis.identity import WorkspaceId
 
 COPIES_MAX = 4
 AT_HOME = (TenancyState.ACTIVE, TenancyState.FROZEN, TenancyState.SUSPENDED)
+MEASURED_ROWS_MAX = 200
+"""Of a table, by which the bytes of all its rows are told."""
 MARK_POLL_S = 0.002
 MARK_POLL_S_MAX = 0.05
 MARK_POLL_GROWTH = 1.2
@@ -182,10 +184,20 @@ class Moves:
 
 
 async def _size_of(connection: Owner, tables: tuple[Table, ...], workspace_id: WorkspaceId) -> tuple[int, int]:
-    """(rows, bytes), in one statement: a workspace has rows in few of its tables, and each asked by itself would be a round trip."""
-    counted = 'SELECT count(*) AS n, coalesce(sum(pg_column_size(t.*)), 0) AS size FROM "{0}" t WHERE workspace_id = $1'
-    each = " UNION ALL ".join(counted.format(table.name) for table in tables)
-    if not each:
-        return 0, 0
-    row = await connection.fetchrow(f"SELECT sum(n)::bigint AS n, sum(size)::bigint AS size FROM ({each}) AS counted", workspace_id)
-    return (row["n"], row["size"]) if row is not None else (0, 0)
+    """(rows, bytes), in two statements: a workspace has rows in few of its tables, and each asked by itself would be a round trip.
+
+    Rows are counted off an index; to read them all beside people only to know their bytes costs three times as much.
+    """
+    counted = "SELECT '{0}' AS name, (SELECT count(*) FROM \"{0}\" WHERE workspace_id = $1) AS n"
+    rows = await _by_table(connection, counted, [table.name for table in tables], workspace_id)
+    looked = f'(SELECT * FROM "{{0}}" WHERE workspace_id = $1 LIMIT {MEASURED_ROWS_MAX})'
+    measured = f"SELECT '{{0}}' AS name, (SELECT avg(pg_column_size(t.*)) FROM {looked} AS t) AS n"
+    width = await _by_table(connection, measured, [name for name, n in rows.items() if n], workspace_id)
+    return int(sum(rows.values())), int(sum(rows[name] * each for name, each in width.items()))
+
+
+async def _by_table(connection: Owner, asked: str, names: Sequence[str], workspace_id: WorkspaceId) -> dict[str, float]:
+    if not names:
+        return {}
+    found = await connection.fetch(" UNION ALL ".join(asked.format(name) for name in names), workspace_id)
+    return {row["name"]: float(row["n"] or 0) for row in found}
