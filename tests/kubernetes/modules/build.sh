@@ -43,8 +43,8 @@ if [ ! -e "$kept/helm" ]; then
 	fresh=$(mktemp -d "$kept.XXXXXX")
 	trap stop EXIT
 	trap 'exit 130' INT TERM
-	echo "building a Kubernetes API for tests (about 5 minutes of one processor that nobody else wants); it is kept in $kept"
-	# Without debugging facts and inlining, and by a compiler that collects no garbage while it has room: together more than a third of the
+	echo "building a Kubernetes API for tests (5 to 10 minutes of one processor, last in line); it is kept in $kept"
+	# Without debugging facts and inlining, and by a compiler that collects no garbage while it has room: a good part of the
 	# time. One program under three names is compiled and linked once.
 	CGO_ENABLED=0 GOGC=off GOMEMLIMIT="${KUBERNETES_BUILD_MEMORY:-1GiB}" last_in_line go build -trimpath -ldflags "-s -w $said" \
 		-gcflags "all=-l -dwarf=false" -o "$fresh/" ./server helm.sh/helm/v3/cmd/helm || unavailable "a Kubernetes API could not be built"
