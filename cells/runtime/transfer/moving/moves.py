@@ -65,6 +65,7 @@ class Moves:
         self._on_gone = on_gone
         self._forgetting, self._served = forgetting, served
         self._copies: dict[str, Copying] = {}
+        self._surveying = asyncio.Lock()
         self.proofs = Proofs(tables, served, attached=attached, rehearsal=rehearsal)
 
     @property
@@ -177,7 +178,8 @@ class Moves:
             state = str((await self.ownership.look(workspace_id)).state)
         except NotMine:
             state = ""
-        async with self.database.connected(workspace_id) as connection:
+        # One after the other: whoever orders many moves at once would take every core from those who are served here.
+        async with self._surveying, self.database.connected(workspace_id) as connection:
             rows, size = await _size_of(connection, self.tables if state in AT_HOME else (), workspace_id)
             revision = await connection.fetchval("SELECT version_num FROM alembic_version")
             return rows, size, await obstacles(connection, self.tables), revision or "", state
