@@ -47,7 +47,11 @@ if [ ! -e "$kept/helm" ]; then
 	# Without debugging facts and inlining, and by a compiler that collects no garbage while it has room: a good part of the
 	# time. One program under three names is compiled and linked once.
 	CGO_ENABLED=0 GOGC=off GOMEMLIMIT="${KUBERNETES_BUILD_MEMORY:-1GiB}" last_in_line go build -trimpath -ldflags "-s -w $said" \
-		-gcflags "all=-l -dwarf=false" -o "$fresh/" ./server helm.sh/helm/v3/cmd/helm || unavailable "a Kubernetes API could not be built"
+		-gcflags "all=-l -dwarf=false" -o "$fresh/" ./server helm.sh/helm/v3/cmd/helm 2>"$fresh/told" || {
+		tail -n 20 "$fresh/told" >&2
+		unavailable "a Kubernetes API could not be built"
+	}
+	rm "$fresh/told"
 	for name in etcd kube-apiserver kube-controller-manager; do ln -sf server "$fresh/$name"; done
 	mv "$fresh" "$kept" 2>/dev/null || test -e "$kept/helm"
 fi
