@@ -11,14 +11,14 @@ from statistics import median
 from control_plane.registry import VitalSigns
 
 ALLOWED_MAX = 4.0
-ALLOWED_FIRST = 0.25
+ALLOWED_FIRST = 0.15
 """Where people are: a move of some ten thousand rows at full speed is over before it is heard how they fared."""
 ALLOWED_UNKNOWN_MAX = 1.0
 """Where nobody knows yet what is usual."""
 ALLOWED_LEAST = 0.1
 """Never none: a move that stands still keeps WAL, and would never end."""
 STEP_UP = 0.25
-STEP_UP_SLOW = 0.1
+STEP_UP_SLOW = 0.05
 """While one move is slowed."""
 STEP_DOWN = 0.5
 RECENT = 5
@@ -32,8 +32,11 @@ REQUESTS_LEAST = 20
 """In a sample: fewer have no p99 to speak of, and hardly anybody to disturb."""
 DESERTED_LEAST = 2
 """Samples in a row with so few: nobody is there to be disturbed, so there is no reason to begin with one move."""
-P99_RATIO_MAX = 1.25
-P99_MORE_MS_MAX = 10.0
+P99_RATIO_MAX = 1.2
+P99_MORE_MS_MAX = 7.0
+"""Below what is promised (1.25 times, or 10 ms more): how people fare is heard seconds late."""
+ROOM_SHARE = 0.5
+"""Of the way from the usual to the limit: up to there a move may go faster. Between there and the limit it goes on as it goes."""
 ERRORS_LEAST = 5
 ERRORS_SHARE_MAX = 0.01
 LAG_BYTES_LEAST = 16 * 2**20
@@ -85,6 +88,13 @@ class Pace:
     def limit_ms(self) -> float | None:
         """Above this p99 moves are in the way."""
         return None if self.usual_ms is None else max(self.usual_ms * P99_RATIO_MAX, self.usual_ms + P99_MORE_MS_MAX)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether people fare so well that more may be tried."""
+        if self.usual_ms is None or self.limit_ms is None:
+            return True
+        return median(self.recent_ms) <= self.usual_ms + (self.limit_ms - self.usual_ms) * ROOM_SHARE
 
     @property
     def far_ms(self) -> float:
@@ -191,7 +201,7 @@ def _faster(pace: Pace, seen: Seen, allowed_max: float) -> Pace:
     """Up a step where the pace is what holds moves back, after enough good samples; not past the first where nobody knows what is usual."""
     if len(pace.recent_ms) < RECENT_LEAST:
         return replace(pace, resting=0)
-    if pace.is_deserted:  # nothing is learnt of what people bear
+    if pace.is_deserted or not pace.has_room:  # where nobody is, nothing is learnt of what people bear
         return replace(pace, complaint=None, resting=0)
     most = allowed_max if pace.usual_ms is not None or not any(pace.recent_ms) else min(ALLOWED_UNKNOWN_MAX, allowed_max)
     step = STEP_UP_SLOW if pace.allowed < 1.0 else STEP_UP if seen.running >= pace.at_once else 0.0
