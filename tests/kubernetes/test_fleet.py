@@ -64,7 +64,9 @@ class Waggle:
     async def __call__(self, *words: str) -> tuple[int, dict[str, Any], str]:
         """(exit code, what it printed as JSON, the last line of stderr)"""
         code, out, err = await self.verbs(*words, "--json")
-        return code, json.loads(out[out.index("{\n") :]) if "{\n" in out else {}, (err.strip().splitlines() or [""])[-1]
+        # What is logged beside it in this process is printed, too.
+        answer = json.JSONDecoder().raw_decode(out, out.index("{\n"))[0] if "{\n" in out else {}
+        return code, answer, (err.strip().splitlines() or [""])[-1]
 
     async def begin(self, *words: str) -> asyncio.subprocess.Process:
         return await self.verbs.begin(*words)

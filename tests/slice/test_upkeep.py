@@ -150,8 +150,13 @@ async def test_one_worker_does_it(cell_database: FreshDatabase, database: Databa
             assert LOG_OLD in await partitions(old)
     finally:
         await other.close()
-    rounds = await asyncio.gather(*(an_upkeep(database).round() for _ in range(3)))
-    assert all(rounds) and LOG_OLD not in await partitions(old)
+
+    async def three_at_once_did_it() -> bool:
+        """Not always the first time: one may hold the table for a moment just when another asks for it, and nobody waits long."""
+        assert all(await asyncio.gather(*(an_upkeep(database).round() for _ in range(3))))
+        return LOG_OLD not in await partitions(old)
+
+    await eventually(three_at_once_did_it)
 
 
 async def test_nobody_waits_for_a_partition_that_somebody_holds(cell_database: FreshDatabase, database: Database, old: str) -> None:
