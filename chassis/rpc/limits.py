@@ -6,6 +6,8 @@ KEEPALIVE_MS = 10_000
 KEEPALIVE_TIMEOUT_MS = 5_000
 HANDSHAKE_TIMEOUT_MS = 5_000
 RECONNECT_MS_MAX = 2_000
+CONNECT_MS_MAX = 2_000
+"""For one attempt, greeting included: a process on a busy machine is there, and slow."""
 STREAMS_PER_CONNECTION_MAX = 1_000
 
 Options = list[tuple[str, int]]
@@ -42,7 +44,8 @@ def channel_options(message_bytes_max: int) -> Options:
         *_both_ends(message_bytes_max),
         ("grpc.http2.max_pings_without_data", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        # Whatever its name says, it bounds one attempt to connect and no wait between two.
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MS_MAX),
         ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
         # One connection a channel: a process that dials a cell twice must not find its streams on one socket.
         ("grpc.use_local_subchannel_pool", 1),

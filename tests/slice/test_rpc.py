@@ -22,6 +22,7 @@ from tests.harness.certificates import authority, signed
 pytestmark = pytest.mark.anyio
 CREDENTIAL = "the-cluster-token-of-this-test"
 CALL_S_MAX = 20.0
+GREETS_AFTER_S = 0.7
 
 
 @dataclass
@@ -245,6 +246,29 @@ def test_an_empty_credential_protects_nothing() -> None:
     for make in (lambda: rpc.server(""), lambda: rpc.channel("127.0.0.1:1", "short")):
         with pytest.raises(SettingsError, match="the cluster token holds no credential"):
             make()
+
+
+async def test_a_server_that_is_slow_to_greet_is_waited_for(serve: Serve) -> None:
+    """As one on a machine with too much to do. It once had 0.1 s, and the call failed as if nobody were there."""
+    host, port = (await serve()).split(":")
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(host, int(port))
+        await asyncio.sleep(GREETS_AFTER_S)  # what is tested is that this does not matter
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pass_on(reader, back))
+            both.create_task(_pass_on(there, writer))
+
+    between = await asyncio.start_server(late, "127.0.0.1", 0)
+    async with between, dialled(f"127.0.0.1:{between.sockets[0].getsockname()[1]}") as channel:
+        assert await admit(channel) == "OK"
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
 
 
 async def _until_closed(reader: asyncio.StreamReader) -> None:
