@@ -40,8 +40,11 @@ class Tenant(Protocol):
     def committed(self) -> bool:
         """Whether a change was committed through it: what fails after that must not be called *not executed*."""
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A read-only transaction that sees this workspace's rows alone (row-level security)."""
+    def reading(self, *settings: str) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A read-only transaction that sees this workspace's rows alone (row-level security).
+
+        `settings`: what else holds in it, as `SET LOCAL` says it.
+        """
 
     async def commit(self, change: Change[R]) -> R:
         """Apply a change under the fence, in one transaction with the events it appends; returns after COMMIT.

@@ -25,6 +25,7 @@ from cells.chat.domain.reactions import repository as reactions
 from cells.chat.domain.reminders import repository as reminders
 from cells.chat.domain.scheduled import repository as scheduled
 from cells.chat.domain.unread import repository as unread
+from cells.chat.domain.users import repository as users
 from cells.chat.domain.versions import repository as versions
 from cells.runtime.tenancy import TenantScope
 from tests.harness.chat import a_chat
@@ -145,6 +146,8 @@ QUESTIONS: dict[str, tuple[TextClause, dict[str, Any]]] = {
     "what is pinned": (pins._OF, {"c": "C0000000007", "n": 100}),
     "how much is pinned": (pins._COUNT, {"c": "C0000000007"}),
     "the bookmarks": (bookmarks._OF, {"c": "C0000000007", "n": 100}),
+    "messages by their keys": (messages._BY_KEYS.statement, {"c": [BIG, BIG], "ts": [5, 6]}),
+    "several people": (users._BY_IDS, {"ids": [ME, "U0000000007"]}),
     "the latest page": (messages._HISTORY[False], {"c": BIG, "oldest": 0, "latest": 1 << 62, "n": 100}),
     "a thread": (messages._REPLIES, {"c": BIG, "thread": 5, "oldest": 0, "latest": 1 << 62, "n": 100}),
     "what hangs under a page": (messages._THREADS, {"c": BIG, "ts": [5, 6], "first": 5}),
@@ -228,3 +231,24 @@ async def test_a_page_of_history_looks_into_the_months_it_is_of(cell_database: F
             assert 1 <= len(plan.partitions) <= 3 and not plan.scanned_whole, (plan.partitions, plan.scanned_whole)
         plan = await explained(connection, scope, plans._MESSAGES, **{"from": now_us - hour_us})
         assert not {table for table in plan.scanned_whole if table.startswith("messages")}, "what was said today, counted twice a minute"
+
+
+async def test_what_everybody_reads_is_planned_once(cell_database: FreshDatabase) -> None:
+    """A page of a table of many partitions takes four times its time to plan, and was planned anew each time."""
+    async with a_chat(cell_database) as chat:
+        acme = await chat.found("acme")
+        root = await acme.owner.call("chat.postMessage", channel=acme.general, text="hello")
+        for _ in range(2):
+            await acme.owner.call("conversations.history", channel=acme.general)
+            await acme.owner.call("conversations.replies", channel=acme.general, ts=root["ts"])
+            await acme.owner.call("conversations.info", channel=acme.general)
+            await acme.owner.call("client.counts")
+        async with acme.tenant.reading() as connection:  # the one that was put back last
+            planned = (await connection.execute(text(_PLANNED))).all()
+        assert len(planned) >= 4 and not [row for row in planned if row.custom_plans], planned
+
+
+_PLANNED = (
+    "SELECT left(statement, 60) AS statement, generic_plans, custom_plans FROM pg_prepared_statements"
+    " WHERE statement LIKE '%FROM messages%' AND statement LIKE 'SELECT%' AND NOT statement LIKE '%client_msg_id =%'"
+)

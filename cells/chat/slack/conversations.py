@@ -39,6 +39,7 @@ from cells.chat.slack.errors import InvalidCursor, InvalidTypes
 from cells.chat.slack.paging import next_cursor, page_size, read_cursor, write_cursor
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.scopes import READ, WRITE, any_of
+from cells.runtime.tenancy import PLANNED_ONCE
 
 PAGE_DEFAULT = 100
 LOCALE = "en-US"
@@ -124,7 +125,7 @@ async def of_user(call: Call[OfUserArguments]) -> Answer:
 
 async def info(call: Call[InfoArguments]) -> Answer:
     """To a member also how far it is read and how much is not; of a direct conversation the last message too."""
-    async with call.tenant.reading() as connection:
+    async with call.tenant.reading(PLANNED_ONCE) as connection:
         standing = await require_standing(connection, call.tenant.scope, call.arguments.channel, call.bearer.user_id)
         call.require_scope(standing.channel.kind, READ)
         face = standing_face(call, standing)

@@ -18,6 +18,7 @@ from cells.chat.slack.conversations import shown_read
 from cells.chat.slack.registry import Method, NoArguments, Tier
 from cells.chat.slack.scopes import READ, any_of
 from cells.runtime.log.snapshot import head_of
+from cells.runtime.tenancy import PLANNED_ONCE
 
 KEPT_S = 60
 _encode = msgspec.json.Encoder().encode
@@ -51,7 +52,7 @@ class Counting:
     async def counts(self, call: Call[NoArguments]) -> Answer:
         """Of the kinds of conversation that the token may read. Two statements, however many conversations."""
         kinds = [kind for kind, scopes in READ.items() if not call.bearer.scopes.isdisjoint(scopes)]
-        async with call.tenant.reading() as connection:
+        async with call.tenant.reading(PLANNED_ONCE) as connection:
             key = _key(call, kinds, await head_of(connection, call.tenant.scope))
             kept = await self._remembered.get(key)
             if kept is not None:

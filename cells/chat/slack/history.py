@@ -24,6 +24,7 @@ from cells.chat.slack.permalinks import show_linked
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.scopes import HISTORY, any_of
 from cells.chat.slack.shaping import full_face
+from cells.runtime.tenancy import PLANNED_ONCE
 from chassis.clock import Clock
 
 HISTORY_PAGE_DEFAULT = 100
@@ -52,7 +53,7 @@ async def history(call: Call[HistoryArguments]) -> Answer:
     """Newest first. With `oldest` alone the page is the one closest to it, so that clients may page forward."""
     size = page_size(call.arguments.limit, HISTORY_PAGE_DEFAULT)
     window = until_now(window_of(call.arguments, size + 1), call.clock)
-    async with call.tenant.reading() as connection:
+    async with call.tenant.reading(PLANNED_ONCE) as connection:
         channel = await _require_readable(call, connection)
         found = await Messages(connection, call.tenant.scope).history(channel.channel_id, window)
         shown = sorted(found[:size], key=lambda message: message.ts_us, reverse=True)
@@ -72,7 +73,7 @@ async def replies(call: Call[RepliesArguments]) -> Answer:
     size = page_size(call.arguments.limit, REPLIES_PAGE_DEFAULT)
     first_page = not call.arguments.cursor
     window = until_now(window_of(call.arguments, size + 1 - first_page, forward=True), call.clock)
-    async with call.tenant.reading() as connection:
+    async with call.tenant.reading(PLANNED_ONCE) as connection:
         channel = await _require_thread_readable(call, connection)
         root = await _require_root(call, connection, channel)
         found = await Messages(connection, call.tenant.scope).replies(channel.channel_id, root.ts_us, window)

@@ -42,8 +42,8 @@ class LoggedTenant:
     def committed(self) -> bool:
         return self.progress.committed
 
-    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        return spanning("database.read", self.database.reading(self.scope))
+    def reading(self, *settings: str) -> AbstractAsyncContextManager[AsyncConnection]:
+        return spanning("database.read", self.database.reading(self.scope, *settings))
 
     async def commit(self, change: Change[R]) -> R:
         with span("database.commit", workspace=self.scope.workspace_id, change=type(change).__name__):

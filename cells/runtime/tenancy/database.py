@@ -25,16 +25,19 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    def reading(self, scope: TenantScope) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A read-only transaction over one snapshot (REPEATABLE READ) in which only the scope's rows exist."""
-        return transaction(self._engine, READ_ONLY, scope_setting(scope))
+    def reading(self, scope: TenantScope, *settings: str) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A read-only transaction over one snapshot (REPEATABLE READ) in which only the scope's rows exist.
+
+        `settings`: what else holds in it, as `SET LOCAL` says it; at no further round trip.
+        """
+        return transaction(self._engine, READ_ONLY, _local(scope, settings))
 
     def writing(self, scope: TenantScope, *settings: str) -> AbstractAsyncContextManager[AsyncConnection]:
         """A read-write transaction (READ COMMITTED) in which only the scope's rows exist. For the log and for transfers alone.
 
-        `settings`: what else holds in it, as `SET LOCAL` says it; at no further round trip.
+        `settings`: as above.
         """
-        return transaction(self._engine, READ_WRITE, "; ".join((scope_setting(scope), *(f"SET LOCAL {one}" for one in settings))))
+        return transaction(self._engine, READ_WRITE, _local(scope, settings))
 
     def census(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A read-only transaction that sees every row of `tenancy` and `due` (ids and times), and of no other table any."""
@@ -50,6 +53,10 @@ class Database:
             row = (await connection.execute(text(_ROLE))).one()
         if row.rolsuper or row.rolbypassrls:
             raise RoleBypassesIsolation(f"role {row.rolname} bypasses row-level security; use waggle_app")
+
+
+def _local(scope: TenantScope, settings: tuple[str, ...]) -> str:
+    return "; ".join((scope_setting(scope), *(f"SET LOCAL {one}" for one in settings)))
 
 
 _ROLE = "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"

@@ -31,6 +31,10 @@ _LOST = (
 )
 READ_ONLY = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READ_WRITE = "ISOLATION LEVEL READ COMMITTED READ WRITE"
+PLANNED_ONCE = "plan_cache_mode = force_generic_plan"
+"""A setting of a transaction: each of its statements has one plan for any arguments, made once a connection. Left to itself PostgreSQL
+plans a page of history anew each time, over every partition, for four times the CPU of reading it. For statements whose plans for any
+arguments are tested to be good ones (`tests/slice/test_chat_plans.py`)."""
 
 
 class CommitUnknown(WaggleError):
