@@ -26,6 +26,7 @@ from cells.chat.domain.users.repository import Users
 from cells.chat.exchange.rooms import KINDS
 from cells.chat.files.store import ObjectMissing, ObjectStore
 from cells.chat.slack.shaping import full_face
+from cells.runtime.tenancy import IN_ORDER
 from cells.runtime.workload import Tenant
 from protos.exchange.v1 import exchange_pb2
 
@@ -128,7 +129,7 @@ class Exporter:
 
     async def _page(self, channel_id: str, after_us: int, cut_us: int) -> list[tuple[int, dict[str, Any]]]:
         scope = self.tenant.scope
-        async with self.tenant.reading() as connection:
+        async with self.tenant.reading(IN_ORDER) as connection:
             said = await Whole(connection, scope).said(channel_id, after_us, cut_us)
             if not said:
                 return []

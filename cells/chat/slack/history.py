@@ -24,7 +24,7 @@ from cells.chat.slack.permalinks import show_linked
 from cells.chat.slack.registry import Method, Tier
 from cells.chat.slack.scopes import HISTORY, any_of
 from cells.chat.slack.shaping import full_face
-from cells.runtime.tenancy import PLANNED_ONCE
+from cells.runtime.tenancy import IN_ORDER, PLANNED_ONCE
 from chassis.clock import Clock
 
 HISTORY_PAGE_DEFAULT = 100
@@ -32,6 +32,7 @@ REPLIES_PAGE_DEFAULT = 1000
 EVER_US = (1 << 63) - 1
 AHEAD_US = 3_600_000_000
 """How far another cell's clock may be ahead."""
+PAGED = (PLANNED_ONCE, IN_ORDER)
 _CURSOR = "next_ts"
 
 
@@ -53,7 +54,7 @@ async def history(call: Call[HistoryArguments]) -> Answer:
     """Newest first. With `oldest` alone the page is the one closest to it, so that clients may page forward."""
     size = page_size(call.arguments.limit, HISTORY_PAGE_DEFAULT)
     window = until_now(window_of(call.arguments, size + 1), call.clock)
-    async with call.tenant.reading(PLANNED_ONCE) as connection:
+    async with call.tenant.reading(*PAGED) as connection:
         channel = await _require_readable(call, connection)
         found = await Messages(connection, call.tenant.scope).history(channel.channel_id, window)
         shown = sorted(found[:size], key=lambda message: message.ts_us, reverse=True)
@@ -73,7 +74,7 @@ async def replies(call: Call[RepliesArguments]) -> Answer:
     size = page_size(call.arguments.limit, REPLIES_PAGE_DEFAULT)
     first_page = not call.arguments.cursor
     window = until_now(window_of(call.arguments, size + 1 - first_page, forward=True), call.clock)
-    async with call.tenant.reading(PLANNED_ONCE) as connection:
+    async with call.tenant.reading(*PAGED) as connection:
         channel = await _require_thread_readable(call, connection)
         root = await _require_root(call, connection, channel)
         found = await Messages(connection, call.tenant.scope).replies(channel.channel_id, root.ts_us, window)

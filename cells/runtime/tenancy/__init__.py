@@ -10,9 +10,10 @@ from cells.runtime.tenancy.rows import Tenancy, refusal_of, tenancy_of
 from cells.runtime.tenancy.scope import TenantScope
 from cells.runtime.tenancy.table import TenancyTable
 from cells.runtime.tenancy.tables import TenancyState, runtime_metadata, tenancy, tenant_table
-from cells.runtime.tenancy.transactions import PLANNED_ONCE, CommitUnknown, driver_of
+from cells.runtime.tenancy.transactions import IN_ORDER, PLANNED_ONCE, CommitUnknown, driver_of
 
 __all__ = [
+    "IN_ORDER",
     "PLANNED_ONCE",
     "Arrivals",
     "CommitUnknown",

@@ -33,8 +33,12 @@ READ_ONLY = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 READ_WRITE = "ISOLATION LEVEL READ COMMITTED READ WRITE"
 PLANNED_ONCE = "plan_cache_mode = force_generic_plan"
 """A setting of a transaction: each of its statements has one plan for any arguments, made once a connection. Left to itself PostgreSQL
-plans a page of history anew each time, over every partition, for four times the CPU of reading it. For statements whose plans for any
-arguments are tested to be good ones (`tests/slice/test_chat_plans.py`)."""
+plans some of them anew each time, over every partition, for several times the CPU of running them. For statements whose plans for
+any arguments are tested to be good ones (`tests/slice/test_chat_plans.py`)."""
+IN_ORDER = "enable_sort = off"
+"""A setting of a transaction: what an index has in order is read from there, and no further than asked for. PostgreSQL takes columns
+for independent, so it believes that a channel has next to no messages in a cell of many workspaces, and that reading them all and
+sorting them costs less than the first twenty."""
 
 
 class CommitUnknown(WaggleError):
