@@ -43,7 +43,8 @@ from chassis.clock import Clock
 from chassis.flags import Switchboard
 from chassis.mail import Mailer
 
-MONTHS_AHEAD = 12
+MONTHS_AHEAD = 3
+"""Enough for workers that were away for a month. More would cost everybody: whatever asks for messages is planned over each."""
 EMPTY_DAYS = 62
 """The month before this one is made again and again, so it is left alone."""
 

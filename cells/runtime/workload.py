@@ -52,13 +52,14 @@ class Tenant(Protocol):
         Raises what the change raises (nothing is stored then), or NotExecuted.
         """
 
-    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> bool:
+    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "", here: bool = False) -> bool:
         """Say something to the sessions in any of `groups` but those in any of `without`, now and never again: it is not
         kept, may be lost, and is the first thing dropped where a link or a socket is slow; there the last of a `key`
         stands for all. Returns at once. False: nobody was told, for what has a `key` is not said while Redis is away.
+        `here`: to the sessions of this process alone.
         """
 
-    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> bool:
+    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str, here: bool = False) -> bool:
         """As `tell`, to each session its own text: `text` with the pieces of those groups that it is in, in place of its first
         `[]`, as a JSON array.
         """
@@ -173,6 +174,9 @@ class Attendance(Protocol):
         """`gone`: the client's socket is closed. Otherwise its session is about to be opened elsewhere."""
 
     def on_following(self, tenant: Tenant, before: Admitted, after: Admitted) -> None: ...
+
+    def on_heard(self, workspace_id: WorkspaceId, key: str, text: str) -> None:
+        """Something with a key was said to the sessions here (`Tenant.tell`), by this process or another."""
 
 
 Command = Callable[[Tenant, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]

@@ -84,3 +84,17 @@ async def test_channels_that_were_there_get_their_heads_and_counts(empty_databas
     assert await migrate("cell", empty_database.owner_url) == head_of("cell")
     rows = await execute(empty_database.owner_url, "SELECT channel_id, latest_us, num_members FROM channels ORDER BY 1")
     assert [tuple(row) for row in rows] == [("C1", 10, 2), ("C2", 0, 0)]
+
+
+async def test_months_far_ahead_are_given_up_unless_something_lies_in_them(empty_database: FreshDatabase) -> None:
+    url = empty_database.owner_url
+    months = "SELECT relname FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'messages'::regclass ORDER BY 1"
+    await migrate("cell", url, revision="0015_search_once")
+    before = [row[0] for row in await execute(url, months)]
+    early = "(extract(epoch FROM date_trunc('month', now() AT TIME ZONE 'UTC') + interval '7 months') * 1000000)::bigint"
+    await execute(url, f"INSERT INTO messages (workspace_id, channel_id, ts_us, user_id, text) VALUES ('T1', 'C1', {early}, 'U1', 'early')")
+    await migrate("cell", url)
+    left = [row[0] for row in await execute(url, months)]
+    assert left == [*before[:5], before[8], "messages_default"], "last month, this one, three ahead, and the one that is in use"
+    assert await number(url, "SELECT count(*) FROM messages WHERE text = 'early'") == 1
+    assert await number(url, "SELECT make_message_partitions(3) AS made") == 0

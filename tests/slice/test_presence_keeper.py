@@ -12,6 +12,7 @@ import pytest
 
 from cells.chat.domain.messages.posting import PostMessage
 from cells.chat.domain.presence import keeper as keeper_module
+from cells.chat.domain.presence import sharing as sharing_module
 from cells.chat.domain.presence.events import batch_group_of, group_of
 from cells.chat.domain.presence.keeper import Presences
 from cells.chat.domain.presence.presence import AUTO_AWAY_S, FRESH_S
@@ -49,6 +50,7 @@ class Process:
         return [word for told, word in self.told if told == user_id]
 
     def hear(self, said: Ephemeral) -> None:
+        self.presences.on_heard(self.tenant.scope.workspace_id, said.key, said.text)
         event = json.loads(said.text)
         if said.pieces:
             users = [json.loads(piece) for _, piece in said.pieces]
@@ -65,6 +67,10 @@ class Process:
 
     def leave(self, session: Admitted, *, gone: bool = True) -> None:
         self.presences.on_departure(self.tenant, session, gone=gone)
+
+    async def answered(self, user_id: str) -> str:
+        """What a socket here that asks is told."""
+        return (await self.presences.shown(self.tenant, [user_id]) or {})[user_id]
 
     async def word(self, user_id: str) -> str:
         return (await self.presences.of(self.tenant, [user_id]))[user_id].shown
@@ -310,6 +316,56 @@ async def test_a_word_swapped_and_not_said_is_said_at_the_next_look(cell: Cell, 
     await one.presences.tell()
     await one.presences.tell()
     assert one.words_of(ann) == ["active", "away"], "and only once"
+
+
+async def test_what_a_socket_was_answered_and_is_no_more_is_put_right(cell: Cell) -> None:
+    """Ann came, a follower asked and was told so, Redis hung before her coming was told to all, and she set herself away."""
+    ann, one = cell.acme.owner.user_id, cell.one
+    one.arrive("UFOLLOWER", ann)
+    await one.presences.tell()
+    one.arrive(ann)
+    assert await one.answered(ann) == "active"
+    pid = cell.valkey.pid
+    assert pid is not None
+    with paused(pid):
+        await one.presences.tell()
+        await cell.acme.owner.call("users.setPresence", presence="away")
+        one.presences.on_setting(one.tenant, ann)
+        await one.presences.tell()
+        assert one.words_of(ann) == [] and one.presences._away
+    await eventually(lambda: answers(one))
+    await cell.settle()
+    await cell.settle()
+    assert one.words_of(ann) == ["away"], "and only once"
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_a_process_that_has_not_heard_of_a_change_says_it_to_its_own_sessions(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    """It looks before it hears: of news that is on its way it says nothing, of news that got lost it does, once."""
+    ann, two = cell.acme.owner.user_id, cell.two
+    monkeypatch.setattr(sharing_module, "ON_ITS_WAY_S", 0 if lost else 60)
+    on_its_way = list[bytes]()
+    two.arrive("UFOLLOWER", ann)
+    session = cell.one.arrive(ann)
+    await cell.settle()
+    await eventually(lambda: two.words_of(ann) == ["active"])
+    hears = two.bus._handlers["ephemeral"]
+    monkeypatch.setitem(two.bus._handlers, "ephemeral", on_its_way.append)
+    cell.one.leave(session)
+    await cell.one.presences.tell()
+    await eventually(lambda: len(on_its_way) == 2)  # for sockets that take one at a time, and for those that take many
+    await two.presences.beat()
+    assert two.words_of(ann) == ["active", "away"] if lost else ["active"]
+    if not lost:
+        monkeypatch.setitem(two.bus._handlers, "ephemeral", hears)
+        for body in on_its_way:
+            hears(body)
+    await cell.settle()
+    for process in (cell.one, two):
+        assert process.words_of(ann) == ["active", "away"], "nobody hears it twice"
+        assert process.batches == [("active", [ann]), ("away", [ann])]
 
 
 async def test_everyone_here_are_those_who_are_active_as_it_is_said(cell: Cell) -> None:

@@ -43,8 +43,8 @@ class Ephemerals:
         """One listener a process: its gateway. Called on the loop; must not block or raise."""
         self._listener = listener
 
-    def tell(self, said: Ephemeral) -> bool:
-        """What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process.
+    def tell(self, said: Ephemeral, *, here: bool = False) -> bool:
+        """To everyone, or to those alone who are `here`, in this process. What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process.
 
         False: nobody was told.
         """
@@ -54,7 +54,7 @@ class Ephemerals:
             return False
         if self._listener is not None:
             self._listener(said)
-        if self._bus is not None:
+        if self._bus is not None and not here:
             self._bus.offer(TOPIC, msgspec.msgpack.encode(said))
         return True
 

@@ -203,6 +203,8 @@ class Gateway:
             self._attendance.on_following(session.tenant, *followed)
 
     def _on_ephemeral(self, said: Ephemeral) -> None:
+        if self._attendance is not None and said.key:
+            self._attendance.on_heard(WorkspaceId(said.workspace_id), said.key, said.text)
         feed = self._feeds.get(WorkspaceId(said.workspace_id))
         if said.pieces and feed is not None:
             self._passing_on.give_each(feed.audience, said)

@@ -51,11 +51,12 @@ class LoggedTenant:
         self.progress.committed = True
         return answer
 
-    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "") -> bool:
-        return self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key))
+    def tell(self, groups: tuple[str, ...], text: str, *, without: tuple[str, ...] = (), key: str = "", here: bool = False) -> bool:
+        return self.ephemerals.tell(Ephemeral(self.scope.workspace_id, groups, text, without, key), here=here)
 
-    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str) -> bool:
-        return self.ephemerals.tell(Ephemeral(self.scope.workspace_id, tuple(pieces), text, (), key, tuple(pieces.items())))
+    def tell_each(self, pieces: Mapping[str, str], text: str, *, key: str, here: bool = False) -> bool:
+        said = Ephemeral(self.scope.workspace_id, tuple(pieces), text, (), key, tuple(pieces.items()))
+        return self.ephemerals.tell(said, here=here)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from cells.chat.domain.payloads import payload_of
 from cells.chat.domain.presence.presence import Standing
 from cells.runtime.log import Event
 
+WORDS = ("active", "away")
 NEVER_S = 1
 """Slack's next_dnd times for who has no schedule."""
 
@@ -25,6 +26,14 @@ def followed_by(group: str) -> str | None:
     """The user that sessions in the group follow; None for other groups."""
     kind, colon, user_id = group.partition(":")
     return user_id if colon and kind in ("presence", "presences") else None
+
+
+def heard_of(key: str, text: str) -> tuple[str, str] | None:
+    """The user and the word of a `presence_change` that was said under `key`; None for all else."""
+    user_id = followed_by(key)
+    if user_id is None or key != group_of(user_id):
+        return None
+    return next(((user_id, word) for word in WORDS if text == presence_change(user_id, word)), None)
 
 
 def manual_presence_change(user_id: str, standing: Standing) -> Event:
@@ -53,7 +62,7 @@ def presence_batch(shown: str) -> str:
 def presence_list(shown: Mapping[str, str]) -> Sequence[str]:
     """At most one frame a word: `user` for one, `users` for several."""
     frames = []
-    for word in ("active", "away"):
+    for word in WORDS:
         users = [user_id for user_id, known in shown.items() if known == word]
         if len(users) == 1:
             frames.append(presence_change(users[0], word))

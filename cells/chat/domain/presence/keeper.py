@@ -2,8 +2,9 @@
 
 Nothing waits for it: sessions only leave a mark, one task looks at the marks. Each look writes this process's share, reads
 everyone's, and swaps the word last told; the process whose swap changes the word tells. A process also looks, every
-`BEAT_S`, at all whom its sessions follow: so time (auto-away), a process that died and news that got lost come out.
-With Redis away nobody is told anything, and marks wait.
+`BEAT_S`, at all whom its sessions follow: so time (auto-away) and a process that died come out. Each process notes what its
+sessions heard: where a look finds that it is not the word that stands (news that got lost, or came too late to take back what
+a session was answered), it is said to them alone. With Redis away nobody is told anything, and marks wait.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from itertools import islice
 
 import structlog
 
-from cells.chat.domain.presence.events import batch_group_of, followed_by, group_of, presence_batch, presence_change
+from cells.chat.domain.presence.events import batch_group_of, followed_by, group_of, heard_of, presence_batch, presence_change
 from cells.chat.domain.presence.presence import Availability, Presence, Share, Standing, presence_of
 from cells.chat.domain.presence.repository import Standings
 from cells.chat.domain.presence.roster import Room
@@ -23,6 +24,8 @@ from cells.chat.domain.presence.sharing import (
     Asking,
     Command,
     Overtaken,
+    Told,
+    attempt_of,
     gathering,
     is_rebuilding,
     marking,
@@ -98,6 +101,11 @@ class Presences:
     def on_following(self, tenant: Tenant, before: Admitted, after: Admitted) -> None:
         self._room(tenant).follow(_users_of(after), _users_of(before))
 
+    def on_heard(self, workspace_id: WorkspaceId, key: str, text: str) -> None:
+        room, heard = self._rooms.get(workspace_id), heard_of(key, text)
+        if room is not None and heard is not None:
+            room.hear(*heard)
+
     def on_activity(self, tenant: Tenant, user_id: str) -> None:
         room, now_us = self._room(tenant), self._clock.now_us()
         person = room.person(user_id)
@@ -172,12 +180,16 @@ class Presences:
         return words
 
     async def shown(self, tenant: Tenant, user_ids: Sequence[str]) -> dict[str, str] | None:
-        """Slack's word for each; None where Redis is away, for then nothing is said."""
+        """Slack's word for each, for a session that asks; None where Redis is away, for then nothing is said."""
         if self._off(tenant.scope.workspace_id):
             return None
         if await self._shared.ask(marking(self._clock.now_us())) is None:
             return None
-        return {user_id: presence.shown for user_id, presence in (await self.of(tenant, user_ids)).items()}
+        words = {user_id: presence.shown for user_id, presence in (await self.of(tenant, user_ids)).items()}
+        room = self._room(tenant)
+        for user_id, word in words.items():
+            room.answer(user_id, word)
+        return words
 
     async def active_in(self, tenant: Tenant) -> frozenset[str] | None:
         """Everyone in the workspace who is shown active; None where nobody knows (Redis is away, or was a moment ago), or too many are."""
@@ -298,7 +310,7 @@ class Presences:
         return await self._tell_changes(room, words, at_us)
 
     async def _tell_changes(self, room: Room, words: Mapping[str, str], at_us: int) -> bool:
-        workspace_id, attempt = room.tenant.scope.workspace_id, f"{self._process}-{secrets.token_hex(4)}"
+        workspace_id, attempt = room.tenant.scope.workspace_id, attempt_of(self._process, at_us)
         commands = [telling(workspace_id, user_id, word, at_us, attempt) for user_id, word in words.items()]
         try:
             answers = await self._shared.ask(commands) if commands else []
@@ -308,34 +320,43 @@ class Presences:
         if answers is None:
             room.doubt(words, attempt)
             return False
-        news = dict(news for news, before in zip(words.items(), answers, strict=True) if self._is_news(room, *news, before, at_us))
-        if not self._say(room, news):
+        news, missed = self._unsaid(room, dict(zip(words.items(), answers, strict=True)), at_us)
+        if not (self._say(room, news) and self._say(room, missed, here=True)):
             room.doubt(news, attempt)
             return False
         room.believe(news)
         return True
 
-    def _is_news(self, room: Room, user_id: str, word: str, before: object, at_us: int) -> bool:
-        """Whether this look is the one that has to tell: its swap changed the word, or an earlier swap of ours did and nobody was told."""
-        try:
-            told = told_in(before, at_us)
-        except Overtaken:
-            self._mark(room, user_id)  # who looked later may not have seen what the user just set
-            return False
-        known, room.said[user_id] = room.said.get(user_id, Availability.AWAY.value), word
-        is_news = word != known if told is None else word != told.word or told.attempt in room.doubtful.get(user_id, ())
-        if not is_news:
+    def _unsaid(self, room: Room, looked: Mapping[tuple[str, str], object], at_us: int) -> tuple[dict[str, str], dict[str, str]]:
+        """What this look has to tell to everyone, and what the sessions here alone have not heard."""
+        news, missed = dict[str, str](), dict[str, str]()
+        for (user_id, word), before in looked.items():
+            try:
+                told = told_in(before, at_us)
+            except Overtaken:
+                self._mark(room, user_id)  # who looked later may not have seen what the user just set
+                continue
+            if self._is_news(room, user_id, word, told):
+                news[user_id] = word
+                continue
             room.believe([user_id])
-        return is_news
+            if room.has_missed(user_id, word) and not (told is not None and told.on_its_way(self._process, at_us)):
+                missed[user_id] = word
+        return news, missed
 
-    def _say(self, room: Room, news: Mapping[str, str]) -> bool:
+    def _is_news(self, room: Room, user_id: str, word: str, told: Told | None) -> bool:
+        """Whether this look is the one that has to tell: its swap changed the word, or an earlier swap of ours did and nobody was told."""
+        known, room.said[user_id] = room.said.get(user_id, Availability.AWAY.value), word
+        return word != known if told is None else word != told.word or told.attempt in room.doubtful.get(user_id, ())
+
+    def _say(self, room: Room, news: Mapping[str, str], *, here: bool = False) -> bool:
         """To each follower: a frame a user, or one for all of a word to sessions that take them together. False: to nobody."""
         tenant, said = room.tenant, True
         for user_id, word in news.items():
-            said &= tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id))
+            said &= tenant.tell((group_of(user_id),), presence_change(user_id, word), key=group_of(user_id), here=here)
         for shown in set(news.values()):
             pieces = {batch_group_of(user_id): f'"{user_id}"' for user_id, word in news.items() if word == shown}
-            said &= tenant.tell_each(pieces, presence_batch(shown), key=f"presences {sorted(pieces)}")
+            said &= tenant.tell_each(pieces, presence_batch(shown), key=f"presences {sorted(pieces)}", here=here)
         return said
 
 

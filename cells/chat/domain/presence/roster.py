@@ -9,6 +9,8 @@ from cells.runtime.workload import Tenant
 
 DIRTY_MAX = 65_536
 ATTEMPTS_MAX = 16
+UNSURE = ""
+"""Sessions here have heard different words."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Room:
     """What was last told of those who are here or followed; counts where Redis forgot."""
     doubtful: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Attempts whose word Redis has taken, or may have, and that nobody has told."""
+    heard: dict[str, str] = field(default_factory=dict)
+    """What the sessions here last heard of those they follow, whoever said it."""
 
     def person(self, user_id: str) -> Person:
         return self.people.setdefault(user_id, Person())
@@ -57,6 +61,21 @@ class Room:
             self.followed[user_id] -= 1
             if self.followed[user_id] <= 0:
                 del self.followed[user_id]
+                self.heard.pop(user_id, None)
+
+    def hear(self, user_id: str, word: str) -> None:
+        """All who follow the user here were told."""
+        if user_id in self.followed:
+            self.heard[user_id] = word
+
+    def answer(self, user_id: str, word: str) -> None:
+        """One session here was told, who asked."""
+        if user_id in self.followed and self.heard.setdefault(user_id, word) != word:
+            self.heard[user_id] = UNSURE
+
+    def has_missed(self, user_id: str, word: str) -> bool:
+        """Whether sessions here heard something else. Of those of whom nothing was said here yet, they know the word."""
+        return user_id in self.followed and self.heard.setdefault(user_id, word) != word
 
     def tidy(self, user_ids: Iterable[str]) -> None:
         """Forget those who are neither here nor followed."""

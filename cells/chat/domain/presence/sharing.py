@@ -4,6 +4,7 @@ A marker says since when Redis remembers: after a restart the processes write th
 the time, a user of whom nothing is known may well be here.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,6 +15,9 @@ KEPT_S = 900
 """Beyond the time to auto-away, so that the last activity outlives the session it was seen on."""
 BORN = "presence:born"
 BORN_KEPT_S = 86_400
+
+ON_ITS_WAY_S = 2.0
+"""So long after a word was swapped, other processes may yet hear of it from the one that did."""
 
 Command = Sequence[str | int | bytes]
 
@@ -60,6 +64,17 @@ class Told:
 
     word: str
     attempt: str
+
+    def on_its_way(self, process: str, at_us: int) -> bool:
+        """Whether `process` may yet hear of it from another."""
+        by, _, rest = self.attempt.partition("-")
+        swapped_us = rest.rpartition("-")[2]
+        return by != process and swapped_us.isdigit() and at_us - int(swapped_us) < ON_ITS_WAY_S * 1_000_000
+
+
+def attempt_of(process: str, at_us: int) -> str:
+    """Never given twice."""
+    return f"{process}-{secrets.token_hex(4)}-{at_us}"
 
 
 _TELL = """
