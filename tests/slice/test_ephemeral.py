@@ -79,6 +79,29 @@ async def test_each_session_hears_the_pieces_of_its_own_groups_in_one_frame(cell
         assert "all" not in clients[2].received[-1]
 
 
+class Heard:
+    """An `Attendance` that keeps what it is told of what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str, str]] = []
+
+    def on_heard(self, workspace_id: str, key: str, text: str) -> None:
+        self.said.append((workspace_id, key, text))
+
+
+async def test_the_workload_is_told_what_its_sessions_hear_of_the_state_of_things(
+    cell_database: FreshDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope, attendance = await a_scope(cell_database), Heard()
+    async with a_process(cell_database) as process:
+        monkeypatch.setattr(process.gateway, "_attendance", attendance)
+        tenant = process.gateway._tenants.require(scope.workspace_id, scope.epoch)
+        tenant.tell(("G1",), "now", key="state")
+        tenant.tell(("G1",), "by the way")
+        tenant.tell_each({"G1": "1"}, "[]", key="all", here=True)
+    assert attendance.said == [(scope.workspace_id, "state", "now"), (scope.workspace_id, "all", "[]")]
+
+
 async def test_with_redis_away_the_state_of_something_is_told_to_nobody_rather_than_to_some(redis_url: str) -> None:
     """Typing and presence have keys. A message to one user alone has none: it goes to those who are here."""
     bus, heard = Bus(redis_url), list[str]()

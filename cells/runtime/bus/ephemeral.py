@@ -44,9 +44,9 @@ class Ephemerals:
         self._listener = listener
 
     def tell(self, said: Ephemeral, *, here: bool = False) -> bool:
-        """To everyone, or to those alone who are `here`, in this process. What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process.
+        """What has a key is the state of something: with Redis away nobody is told, rather than those alone who are in this process.
 
-        False: nobody was told.
+        `here`: meant for those alone. False: nobody was told.
         """
         if len(said.text) + sum(len(piece) for _, piece in said.pieces) > TEXT_CHARACTERS_MAX:
             raise ValueError(f"{len(said.text)} characters are more than an ephemeral may have ({TEXT_CHARACTERS_MAX})")

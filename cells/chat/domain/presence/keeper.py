@@ -340,7 +340,7 @@ class Presences:
                 news[user_id] = word
                 continue
             room.believe([user_id])
-            if room.has_missed(user_id, word) and not (told is not None and told.on_its_way(self._process, at_us)):
+            if room.has_missed(user_id, word) and not (told is not None and told.on_its_way(at_us)):
                 missed[user_id] = word
         return news, missed
 
