@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from cells.runtime.transfer.moving import copying
 from cells.runtime.transfer.moving.bookmarks import read_bookmark
 from cells.runtime.transfer.moving.copying import Copying
+from cells.runtime.transfer.moving.pacing import Pace
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
 from tests.harness.eventually import eventually
@@ -89,3 +92,39 @@ async def test_an_interrupted_copy_goes_on_where_it_stopped(two: tuple[FreshData
                 await side.moves.drop(MOVE, ours)
         async with b.owner.connected(ours) as line:
             assert await read_bookmark(line, MOVE) is None
+
+
+async def test_beside_people_a_copy_does_not_rest_in_the_middle_of_a_statement(
+    two: tuple[FreshDatabase, FreshDatabase], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The taking database works on in such a rest, unseen: portions of 15 ms became some of 70, and half speed was none."""
+    carrying, rested, carry, breathe = False, [], copying.carry, Pace.breathe
+
+    async def noted_carry(*arguments: Any, **more: Any) -> int:
+        nonlocal carrying
+        carrying = True
+        try:
+            return await carry(*arguments, **more)
+        finally:
+            carrying = False
+
+    async def noted_breathe(self: Pace) -> None:
+        rested.append(carrying)
+        await breathe(self)
+
+    monkeypatch.setattr(copying, "carry", noted_carry)
+    monkeypatch.setattr(Pace, "breathe", noted_breathe)
+    async with a_side(two[0]) as a, a_side(two[1]) as b:
+        ours = make_workspace_id()
+        await a.ownership.admit(ours, "acme", "acme", 1)
+        async with a.owner.connected(ours) as line:
+            await line.execute(SOWN, ours, 3_000)
+        connection, row = await a.moves.publish(MOVE, ours)
+        await b.ownership.receive(ours, row.epoch, row.secret, row.name, row.subdomain)
+        _, progress = await b.moves.copy(MOVE, ours, connection, speed=0.5)
+        assert progress.task is not None
+        await asyncio.wait({progress.task})
+        for side in (b, a):
+            await side.moves.drop(MOVE, ours)
+    assert progress.whole and progress.rows >= 3_000 and progress.bytes > 100_000
+    assert len(rested) >= 3 and not any(rested)
