@@ -8,6 +8,7 @@ from cells.chat.domain.catalogue import chat_tables
 from cells.runtime.transfer import travelling
 from cells.runtime.transfer.moving.comparing import Compared, Comparison
 from cells.runtime.transfer.moving.owner import Owner
+from cells.runtime.transfer.moving.pacing import Pace
 from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.corruption import STRANGER, Corruption, corruptions, sow, sown
 from tests.harness.databases import FreshDatabase
@@ -26,7 +27,13 @@ MANY_MORE = (
 """So that the workspace is larger than what is compared as a whole."""
 
 
-async def tables_that_differ(original: Owner, copy: Owner, workspace_id: WorkspaceId, planted: Corruption | None) -> set[str]:
+BESIDE_PEOPLE = 0.99
+"""Speed of a comparison: the least below full, from which on it takes one side after the other, in portions."""
+
+
+async def tables_that_differ(
+    original: Owner, copy: Owner, workspace_id: WorkspaceId, planted: Corruption | None, speed: float = 1.0
+) -> set[str]:
     """What a comparison sees of this one corruption, which is then taken back."""
     harmed = copy.transaction(isolation="repeatable_read")
     await harmed.start()
@@ -34,7 +41,7 @@ async def tables_that_differ(original: Owner, copy: Owner, workspace_id: Workspa
         if planted is not None:
             assert (await copy.execute(planted.statement, workspace_id)).endswith(" 1"), planted
         found = Compared()
-        await Comparison(original, copy, workspace_id, found).whole(TABLES)
+        await Comparison(original, copy, workspace_id, found, Pace(speed)).whole(TABLES)
         return {differs.partition(" ")[0] for differs in found.differs}
     finally:
         await harmed.rollback()
@@ -60,6 +67,9 @@ async def test_every_planted_corruption_is_seen_before_a_switch(two: tuple[Fresh
                 assert await tables_that_differ(original, copy, ours, None) == set()
                 planted = list(corruptions(each))
                 unseen = [one for one in planted if await tables_that_differ(original, copy, ours, one) != {one.table}]
+                assert await tables_that_differ(original, copy, ours, None, BESIDE_PEOPLE) == set()
+                large = [one for one in planted if one.table == "log"]
+                unseen += [one for one in large if await tables_that_differ(original, copy, ours, one, BESIDE_PEOPLE) != {one.table}]
         finally:
             for side in (b, a):  # a slot that is still followed cannot be dropped
                 await side.moves.drop(MOVE, ours)
