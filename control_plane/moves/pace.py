@@ -11,11 +11,11 @@ from statistics import median
 from control_plane.registry import VitalSigns
 
 ALLOWED_MAX = 4.0
-ALLOWED_FIRST = 0.15
+ALLOWED_FIRST = 0.1
 """Where people are: a move of some ten thousand rows at full speed is over before it is heard how they fared."""
 ALLOWED_UNKNOWN_MAX = 1.0
 """Where nobody knows yet what is usual."""
-ALLOWED_LEAST = 0.1
+ALLOWED_LEAST = 0.05
 """Never none: a move that stands still keeps WAL, and would never end."""
 STEP_UP = 0.25
 STEP_UP_SLOW = 0.05
@@ -33,7 +33,7 @@ REQUESTS_LEAST = 20
 DESERTED_LEAST = 2
 """Samples in a row with so few: nobody is there to be disturbed, so there is no reason to begin with one move."""
 P99_RATIO_MAX = 1.2
-P99_MORE_MS_MAX = 7.0
+P99_MORE_MS_MAX = 5.0
 """Below what is promised (1.25 times, or 10 ms more): how people fare is heard seconds late."""
 ROOM_SHARE = 0.5
 """Of the way from the usual to the limit: up to there a move may go faster. Between there and the limit it goes on as it goes."""

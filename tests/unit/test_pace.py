@@ -65,7 +65,7 @@ def test_when_all_is_well_again_it_goes_back_to_as_many_as_it_may(history: list[
 def test_a_p99_above_the_usual_halves_it_and_says_why() -> None:
     pace = after(replace(KNOWN, allowed=1.0), [seen(p99_ms=44)] * 3)
     assert pace.allowed == 0.5 and pace.complaint is not None and not pace.may_start(0)
-    assert pace.complaint.why == "neighbours' p99 44 ms > 27 ms on cell-1"
+    assert pace.complaint.why == "neighbours' p99 44 ms > 25 ms on cell-1"
     assert after(pace, [seen(p99_ms=44)] * 2).allowed == pace.allowed  # what is felt at the new pace is judged anew
     assert after(pace, [seen(p99_ms=44)] * 3).speed(1) == 0.25
 
@@ -73,17 +73,17 @@ def test_a_p99_above_the_usual_halves_it_and_says_why() -> None:
 def test_one_slow_interval_and_one_within_the_limit_are_no_complaint() -> None:
     assert after(KNOWN, [seen(), seen(), seen(p99_ms=900), seen()]).complaint is None
     assert after(KNOWN, [seen(p99_ms=50), seen(p99_ms=50), seen(running=0)]).complaint is None
-    assert after(KNOWN, [seen(p99_ms=26.9)] * 10).complaint is None
+    assert after(KNOWN, [seen(p99_ms=24.9)] * 10).complaint is None
 
 
 def test_near_the_limit_it_goes_on_as_it_goes_and_well_below_it_faster() -> None:
     slow = replace(KNOWN, allowed=0.5)
-    assert after(slow, [seen(p99_ms=25)] * 20).allowed == 0.5 < after(slow, [seen(p99_ms=23)] * 20).allowed
+    assert after(slow, [seen(p99_ms=24)] * 20).allowed == 0.5 < after(slow, [seen(p99_ms=22)] * 20).allowed
 
 
 def test_what_is_far_above_the_usual_is_answered_before_a_third_interval() -> None:
     far = after(replace(KNOWN, allowed=1.0), [seen(p99_ms=900), seen(p99_ms=70)])
-    assert far.allowed == 0.5 and far.complaint is not None and far.complaint.why == "neighbours' p99 70 ms > 27 ms on cell-1"
+    assert far.allowed == 0.5 and far.complaint is not None and far.complaint.why == "neighbours' p99 70 ms > 25 ms on cell-1"
 
 
 def test_where_people_are_it_begins_slowly_and_is_at_full_speed_within_a_minute() -> None:
