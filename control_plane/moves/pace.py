@@ -15,7 +15,7 @@ ALLOWED_FIRST = 0.1
 """Where people are: a move of some ten thousand rows at full speed is over before it is heard how they fared."""
 ALLOWED_UNKNOWN_MAX = 1.0
 """Where nobody knows yet what is usual."""
-ALLOWED_LEAST = 0.05
+ALLOWED_LEAST = 0.1
 """Never none: a move that stands still keeps WAL, and would never end."""
 STEP_UP = 0.25
 STEP_UP_SLOW = 0.05

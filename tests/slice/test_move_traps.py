@@ -1,12 +1,14 @@
 """Traps of logical replication that others have fallen into, each once: neighbours of a workspace that is moved notice nothing of it."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
 from cells.runtime.transfer.moving import subscribing
 from cells.runtime.transfer.moving.errors import CannotMove
-from chassis.identity import make_workspace_id
+from cells.runtime.transfer.moving.publishing import unpublish
+from chassis.identity import WorkspaceId, make_workspace_id
 from tests.harness.databases import FreshDatabase
 from tests.harness.workspaces import execute
 from tests.slice.test_transfer import MOVE, a_side, copied, say
@@ -76,3 +78,36 @@ async def test_who_holds_a_slot_up_is_named(two: tuple[FreshDatabase, FreshDatab
         finally:
             await a.moves.drop(MOVE, ours)
         assert await execute(a.owner.url, "SELECT 1 FROM pg_replication_slots WHERE slot_name = 'waggle_mv_held_up'") == []
+
+
+async def test_a_publication_that_goes_harms_nobody_who_is_just_looking_at_it(two: tuple[FreshDatabase, FreshDatabase]) -> None:
+    """PostgreSQL lists a table's publications, then looks each of them up: `cache lookup failed` where one was dropped in between.
+
+    A neighbour's change failed by it, and an apply worker, which came back after 5 s while people waited for it.
+    """
+    changed = "UPDATE log SET payload = payload || '' WHERE workspace_id = $1 AND seq = $2"
+    async with a_side(two[0]) as a:
+        moved, neighbour = [make_workspace_id() for _ in range(5)], make_workspace_id()
+        for workspace_id in (*moved, neighbour):
+            await a.ownership.admit(workspace_id, workspace_id.lower(), workspace_id.lower(), 1)
+        await say(a, neighbour, 5)
+        over, changes = asyncio.Event(), 0
+
+        async def change(seq: int) -> None:
+            nonlocal changes
+            async with a.owner.connected(neighbour) as line:
+                while not over.is_set():
+                    await line.execute(changed, neighbour, seq)
+                    changes += 1
+
+        async def come_and_go(workspace_id: WorkspaceId) -> None:
+            for number in range(12):
+                await a.moves.publish(move_id := f"mv_{moved.index(workspace_id):06x}{number:06x}", workspace_id)
+                await unpublish(a.owner, move_id)
+
+        async with asyncio.TaskGroup() as neighbours:
+            for seq in range(1, 6):
+                neighbours.create_task(change(seq))
+            await asyncio.gather(*map(come_and_go, moved))
+            over.set()
+        assert changes > 500

@@ -63,7 +63,7 @@ async def test_moves_wait_while_their_neighbours_are_slower_than_usual_and_go_on
         assert not await pacer.admit(waits)
         assert pacer.waiting(waits) == "neighbours' p99 44 ms > 25 ms on cell-a"
         copying = replace(await fleet.registry.moves.require(runs.id), step=MoveStep.COPY)
-        assert pacer.waiting(copying) == "at 5% of full speed: neighbours' p99 44 ms > 25 ms on cell-a"
+        assert pacer.waiting(copying) == "at 10% of full speed: neighbours' p99 44 ms > 25 ms on cell-a"
         await interval(fleet, pacer, p99_ms=21.0, times=22)
         assert pacer.speed(copying) == 1.0 and pacer.waiting(waits) == "1 of 1 moves run on cell-a"
         async with controlled(paced(fleet, pacer)):

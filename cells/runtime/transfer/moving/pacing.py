@@ -10,7 +10,7 @@ SLICE_S = 0.005
 """Work between two rests, at least."""
 REST_S_MAX = 2.0
 """Of one rest: a copy that is told to go faster does so within this."""
-PORTION_S = 0.008
+PORTION_S = 0.010
 """Of one statement beside people: a neighbour's request waits behind no more than about this much."""
 PORTION_ROWS_FIRST, PORTION_ROWS_LEAST = 200, 50
 GROWTH_MAX = 2.0

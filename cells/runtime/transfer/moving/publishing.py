@@ -21,6 +21,11 @@ SELECT bool_and(has_table_privilege(r.oid, quote_ident(wanted.name), wanted.verb
 FROM pg_roles r, unnest($2::text[], $3::text[]) AS wanted (name, verb) WHERE r.rolname = $1
 """
 
+_TABLES_OF = """
+SELECT string_agg(pr.prrelid::regclass::text, ', ' ORDER BY pr.oid)
+FROM pg_publication_rel pr JOIN pg_publication p ON p.oid = pr.prpubid WHERE p.pubname = $1
+"""
+
 
 async def publish(database: OwnerDatabase, tables: tuple[Table, ...], move_id: str, workspace_id: WorkspaceId) -> str:
     """Returns the connection string for the other cell. What is there already is left as it is."""
@@ -76,10 +81,23 @@ async def unpublish(database: OwnerDatabase, move_id: str) -> None:
     slot = role = slot_of(move_id, database.database)
     async with database.connected() as connection:
         await _drop_slot(connection, slot)
-        await connection.execute(f"DROP PUBLICATION IF EXISTS {name}")
+        await _drop_publication(connection, name)
         if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
             await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", role)
             await _drop_role(connection, role)
+
+
+async def _drop_publication(connection: Owner, name: str) -> None:
+    """Its tables leave it first: whoever changes a row lists its table's publications, then looks each of them up.
+
+    One that is dropped in between fails that change with `cache lookup failed`: a neighbour's, or one that a subscription applies, which
+    then rests for `wal_retrieve_retry_interval`. In the order in which they came: each is locked, and two that lock in different orders
+    wait for one another.
+    """
+    tables = await connection.fetchval(_TABLES_OF, name)
+    if tables:
+        await connection.execute(f"ALTER PUBLICATION {name} DROP TABLE {tables}")
+    await connection.execute(f"DROP PUBLICATION IF EXISTS {name}")
 
 
 async def _drop_role(connection: Owner, role: str) -> None:
