@@ -1,6 +1,7 @@
 """The platform that is measured: started by its own command in a temporary home, driven over its port."""
 
 import json
+import os
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,10 +58,16 @@ class Setting:
         return f"{url.path}?{url.query}" if url.query else url.path
 
 
+PACE = "WAGGLE_BENCH_MOVE_PACE"
+"""Set to `none`: moves look at nobody. What a pause takes does not depend on how fast rows came before it, and 200 moves take a quarter of an hour."""
+
+
 @contextmanager
 def setting() -> Iterator[Setting]:
     with TemporaryDirectory(prefix="waggle-bench-") as folder:
-        platform = Platform(Path(folder) / "home", free_port())
+        platform = Platform(
+            Path(folder) / "home", free_port(), {"WAGGLE_CONTROL_MOVE_PACE": pace} if (pace := os.environ.get(PACE)) else {}
+        )
         platform.up(2)
         try:
             made = platform.workspace("bench", cell="cell-1")

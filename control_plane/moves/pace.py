@@ -11,7 +11,7 @@ from statistics import median
 from control_plane.registry import VitalSigns
 
 ALLOWED_MAX = 4.0
-ALLOWED_FIRST = 0.1
+ALLOWED_FIRST = 0.15
 """Where people are: a move of some ten thousand rows at full speed is over before it is heard how they fared."""
 ALLOWED_UNKNOWN_MAX = 1.0
 """Where nobody knows yet what is usual."""
