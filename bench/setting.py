@@ -59,7 +59,7 @@ class Setting:
 
 
 PACE = "WAGGLE_BENCH_MOVE_PACE"
-"""Set to `none`: moves look at nobody. What a pause takes does not depend on how fast rows came before it, and 200 moves take a quarter of an hour."""
+"""Set to `none`: moves look at nobody. A pause does not depend on how fast rows came before it, and 200 moves end in less than an hour."""
 
 
 @contextmanager
