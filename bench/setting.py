@@ -65,9 +65,8 @@ PACE = "WAGGLE_BENCH_MOVE_PACE"
 @contextmanager
 def setting() -> Iterator[Setting]:
     with TemporaryDirectory(prefix="waggle-bench-") as folder:
-        platform = Platform(
-            Path(folder) / "home", free_port(), {"WAGGLE_CONTROL_MOVE_PACE": pace} if (pace := os.environ.get(PACE)) else {}
-        )
+        pace = {"WAGGLE_CONTROL_MOVE_PACE": os.environ[PACE]} if PACE in os.environ else {}
+        platform = Platform(Path(folder) / "home", free_port(), pace)
         platform.up(2)
         try:
             made = platform.workspace("bench", cell="cell-1")
