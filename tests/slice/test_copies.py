@@ -8,6 +8,7 @@ import pytest
 
 from cells.runtime.transfer.moving import copying
 from cells.runtime.transfer.moving.bookmarks import read_bookmark
+from cells.runtime.transfer.moving.carrying import carry
 from cells.runtime.transfer.moving.copying import Copying
 from cells.runtime.transfer.moving.pacing import Pace
 from chassis.identity import WorkspaceId, make_workspace_id
@@ -98,18 +99,18 @@ async def test_beside_people_a_copy_does_not_rest_in_the_middle_of_a_statement(
     two: tuple[FreshDatabase, FreshDatabase], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The taking database works on in such a rest, unseen: portions of 15 ms became some of 70, and half speed was none."""
-    carrying, rested, carry, breathe = False, [], copying.carry, Pace.breathe
+    under_way, rested, breathe = False, [], Pace.breathe
 
     async def noted_carry(*arguments: Any, **more: Any) -> int:
-        nonlocal carrying
-        carrying = True
+        nonlocal under_way
+        under_way = True
         try:
             return await carry(*arguments, **more)
         finally:
-            carrying = False
+            under_way = False
 
     async def noted_breathe(self: Pace) -> None:
-        rested.append(carrying)
+        rested.append(under_way)
         await breathe(self)
 
     monkeypatch.setattr(copying, "carry", noted_carry)
