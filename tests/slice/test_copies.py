@@ -54,8 +54,8 @@ async def gone_on_with(target: Side, workspace_id: WorkspaceId, connection: str)
     async with asyncio.timeout(60):
         while True:
             done, copying = await target.moves.copy(MOVE, workspace_id, connection)
-            assert not copying.problem
             if done:
+                assert not copying.problem
                 return copying
             assert copying.task is not None
             await asyncio.wait({copying.task})
