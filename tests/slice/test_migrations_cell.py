@@ -98,3 +98,21 @@ async def test_months_far_ahead_are_given_up_unless_something_lies_in_them(empty
     assert left == [*before[:5], before[8], "messages_default"], "last month, this one, three ahead, and the one that is in use"
     assert await number(url, "SELECT count(*) FROM messages WHERE text = 'early'") == 1
     assert await number(url, "SELECT make_message_partitions(3) AS made") == 0
+
+
+async def test_giving_up_months_and_a_change_of_a_message_do_not_wait_for_one_another(empty_database: FreshDatabase) -> None:
+    """A change locks the table, then its partitions; a migration that began at the partitions would be killed for it, or kill it."""
+    url = empty_database.owner_url
+    await migrate("cell", url, revision="0015_search_once")
+    other = await asyncpg.connect(url)
+    try:
+        change = other.transaction()
+        await change.start()
+        await other.execute("LOCK TABLE ONLY messages IN ROW EXCLUSIVE MODE")
+        migrated = asyncio.create_task(migrate("cell", url))
+        await eventually(lambda: number(url, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        await other.execute("LOCK TABLE messages IN ROW EXCLUSIVE MODE")
+        await change.commit()
+        assert await migrated == head_of("cell")
+    finally:
+        await other.close()

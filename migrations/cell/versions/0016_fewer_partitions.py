@@ -16,15 +16,15 @@ def downgrade() -> None:
     op.execute("SELECT make_message_partitions(12)")
 
 
-# Only what has never held a row, which no policy hides: nobody writes there while it is looked at.
+# Only what has never held a row, which no policy hides. The table first, as everybody locks it: nobody writes while it is looked at.
 DROP_FURTHER = """
 DO $$
 DECLARE
   kept CONSTANT timestamp := date_trunc('month', now() AT TIME ZONE 'UTC') + interval '4 months';
   further text;
 BEGIN
+  LOCK TABLE ONLY messages IN ACCESS EXCLUSIVE MODE;
   FOR further IN SELECT p.name FROM partitions_of('messages') p WHERE p.from_us >= extract(epoch FROM kept) * 1000000 LOOP
-    EXECUTE format('LOCK TABLE ONLY %I IN SHARE MODE', further);
     IF pg_relation_size(further::regclass) = 0 THEN
       EXECUTE format('DROP TABLE %I', further);
     END IF;
